@@ -1,0 +1,40 @@
+//! What the figures mean: histograms, one-second windows, the run's summary, its verdict and its thresholds.
+//! Reads records and knows nothing of sockets, processes or screens.
+//!
+//! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots), `summary.rs`,
+//! `fold.rs` (snapshots to a summary), `verdict.rs`, `threshold.rs`. `docs/accuracy.md` gives the reasons.
+
+#![forbid(unsafe_code)]
+
+mod conservation;
+mod fold;
+mod histogram;
+mod run_info;
+#[cfg(test)]
+mod sample;
+mod snapshot;
+mod summary;
+mod threshold;
+mod verdict;
+mod window;
+
+pub use fold::{RunFacts, RunFold};
+pub use histogram::LatencyHistogram;
+pub use run_info::{Machine, RUN_SCHEMA, RunInfo};
+pub use snapshot::{
+    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, Phase,
+    SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
+};
+pub use summary::{
+    EndpointSummary, GeneratorSummary, LoadModel, Percentiles, RequestTotals, RunHistograms,
+    RunOutcome, RunSummary, SUMMARY_SCHEMA, ThresholdResult, UserPeaks, Verdict, VerdictLevel,
+    method_word,
+};
+pub use threshold::{Threshold, ThresholdError};
+pub use verdict::{
+    BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_SHARE, NOT_SENT_SHARE, judge,
+};
+pub use window::{
+    EndpointId, MAX_DETAILS, MAX_ENDPOINTS, NO_DETAIL, OTHER_DETAIL, OTHER_ENDPOINT, Window,
+    WindowFacts,
+};

@@ -1,0 +1,77 @@
+//! What was asked of a run and where it ran: `run.json`, written before the first request.
+//! Neighbours: the root package fills it, the reporter writes and shows it. Invariant: holds no value that came
+//! from an environment variable.
+
+use crate::LoadModel;
+use serde::{Deserialize, Serialize};
+
+/// The schema name in `run.json`.
+pub const RUN_SCHEMA: &str = "loadforge.run/1";
+
+/// What was asked, by whom, where.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// `RUN_SCHEMA`.
+    pub schema: String,
+    /// The scenario's name.
+    pub name: String,
+    /// UTC, RFC 3339.
+    pub started_at: String,
+    /// The version of loadforge that ran it.
+    pub loadforge_version: String,
+    /// The file or URL as given on the command line, without credentials.
+    pub source: String,
+    /// Where requests went, such as `http://127.0.0.1:8080`.
+    pub origins: Vec<String>,
+    /// Which side sets the pace.
+    pub model: LoadModel,
+    /// The load in words, such as `ramp from 1 to 200 users over 30s`.
+    pub load: String,
+    /// Planned length in seconds.
+    pub duration_s: f64,
+    /// Most users asked for.
+    pub target_peak: u64,
+    /// Most requests to send, if bounded.
+    pub max_requests: Option<u64>,
+    /// Time limit of a request in seconds.
+    pub timeout_s: f64,
+    /// How long requests in flight may take once the run ends, in seconds.
+    pub graceful_stop_s: f64,
+    /// The seed of all random numbers.
+    pub seed: u64,
+    /// Workers started.
+    pub workers: u32,
+    /// The CPUs they are pinned to.
+    pub cpus: Vec<u32>,
+    /// How records travel: `shm` or `channel`.
+    pub transport: String,
+    /// How sockets are driven: `uring` or `epoll`.
+    pub wire: String,
+    /// Whether the target runs on this machine, so that both share its CPUs.
+    pub target_is_local: bool,
+    /// Things the user should know about this set-up, such as why a fallback was taken.
+    pub notes: Vec<String>,
+    /// The thresholds as written.
+    pub thresholds: Vec<String>,
+    /// The machine.
+    pub machine: Machine,
+}
+
+/// The machine that generated the load.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Machine {
+    /// Host name.
+    pub hostname: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Operating system's own name, from os-release.
+    pub os: String,
+    /// Processor model.
+    pub cpu_model: String,
+    /// CPUs this process may use.
+    pub cpus_allowed: u32,
+    /// CPUs in the machine.
+    pub cpus_online: u32,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+}

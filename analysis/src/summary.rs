@@ -1,0 +1,241 @@
+//! What a whole run came to: `summary.json`, a contract that others read (names and meaning are kept; more may be added).
+//! Neighbours: folded from snapshots by `fold.rs`, judged by `verdict.rs` and `threshold.rs`, shown by the reporter.
+
+use loadforge_scenarios::{ErrorKind, Method};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::{ErrorCount, Event, LatencyHistogram};
+
+/// The schema name in `summary.json`.
+pub const SUMMARY_SCHEMA: &str = "loadforge.summary/1";
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// The plan was carried out to its end.
+    Completed,
+    /// A person or a signal ended it early, in good order.
+    Interrupted,
+    /// It broke off: the supervisor or all workers died.
+    Aborted,
+}
+
+/// Which side sets the pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadModel {
+    /// A number of users, each waiting for its answer.
+    Closed,
+    /// A rate of arrivals, whatever the answers do.
+    Open,
+}
+
+/// Whether the generator was fit to measure what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VerdictLevel {
+    /// The figures can be trusted.
+    Valid,
+    /// Read the reasons before using the figures.
+    Suspect,
+    /// The generator could not do what was asked.
+    Invalid,
+}
+
+/// The verdict on the generator, with every reason in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The worst level of all reasons.
+    pub level: VerdictLevel,
+    /// Why it is not VALID; empty when it is.
+    pub reasons: Vec<String>,
+}
+
+/// A run's figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// `SUMMARY_SCHEMA`.
+    pub schema: String,
+    /// The scenario's name.
+    pub name: String,
+    /// UTC, RFC 3339.
+    pub started_at: String,
+    /// From the first second to the last answer, in seconds.
+    pub duration_s: f64,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Whether the generator was fit.
+    pub verdict: Verdict,
+    /// Which side set the pace.
+    pub model: LoadModel,
+    /// Counts of requests.
+    pub requests: RequestTotals,
+    /// Failed share of the requests done, 0 to 1.
+    pub error_rate: f64,
+    /// Done − intended, in ms.
+    pub response_ms: Percentiles,
+    /// Done − sent, in ms.
+    pub service_ms: Percentiles,
+    /// Sent − intended, in ms.
+    pub lag_ms: Percentiles,
+    /// The same per endpoint, busiest first.
+    pub endpoints: Vec<EndpointSummary>,
+    /// Failures by kind and detail, most frequent first.
+    pub errors: Vec<ErrorCount>,
+    /// Requests done by status code; 0 where no answer came.
+    pub status: BTreeMap<u16, u64>,
+    /// Users at their peak.
+    pub users: UserPeaks,
+    /// The generator's own figures.
+    pub generator: GeneratorSummary,
+    /// Each threshold with what was measured.
+    pub thresholds: Vec<ThresholdResult>,
+    /// What else happened.
+    pub events: Vec<Event>,
+}
+
+/// Counts of requests over a run. `intended = sent + not_sent`, `sent = ok + failed + unknown + lost`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestTotals {
+    /// Requests that the plan and the users asked for.
+    pub intended: u64,
+    /// Requests begun on the wire, those whose connection failed included.
+    pub sent: u64,
+    /// Requests asked for and never begun.
+    pub not_sent: u64,
+    /// Requests that succeeded.
+    pub ok: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Requests whose outcome a killed worker took with it.
+    pub unknown: u64,
+    /// Records that could not be delivered.
+    pub lost: u64,
+    /// Requests done per second over the whole duration.
+    pub rps_mean: f64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Requests sent a second time because the server had closed the idle connection.
+    pub retried: u64,
+    /// Connections made.
+    pub connects: u64,
+    /// Iterations that ended.
+    pub iterations: u64,
+}
+
+/// The figures of one latency in ms; all 0 when there was no sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Smallest.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub mean: f64,
+    /// Standard deviation.
+    pub stddev: f64,
+    /// Half are below.
+    pub p50: f64,
+    /// 75 % are below.
+    pub p75: f64,
+    /// 90 % are below.
+    pub p90: f64,
+    /// 95 % are below.
+    pub p95: f64,
+    /// 99 % are below.
+    pub p99: f64,
+    /// 99.9 % are below.
+    pub p999: f64,
+    /// 99.99 % are below.
+    pub p9999: f64,
+    /// Greatest.
+    pub max: f64,
+}
+
+/// One endpoint over a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointSummary {
+    /// The request's name.
+    pub name: String,
+    /// The method; empty for `other`.
+    pub method: String,
+    /// Requests done.
+    pub sent: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Requests done per second.
+    pub rps_mean: f64,
+    /// Response time in ms.
+    pub response_ms: Percentiles,
+    /// Service time in ms.
+    pub service_ms: Percentiles,
+    /// Requests done by status code.
+    pub status: BTreeMap<u16, u64>,
+    /// Failures by kind.
+    pub errors: BTreeMap<ErrorKind, u64>,
+}
+
+/// Users at their peak.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserPeaks {
+    /// Most users alive at the end of any second.
+    pub peak: u64,
+    /// Most users asked for.
+    pub target_peak: u64,
+}
+
+/// The generator's own figures.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorSummary {
+    /// Workers that were started.
+    pub workers: u32,
+    /// Of these, lost during the run.
+    pub workers_lost: u32,
+    /// The CPUs they were pinned to.
+    pub cpus: Vec<u32>,
+    /// How records travelled: `shm` or `channel`.
+    pub transport: String,
+    /// How sockets were driven: `uring` or `epoll`.
+    pub wire: String,
+    /// By worker: mean CPU in percent of one CPU, spinning left out.
+    pub cpu_percent: Vec<f64>,
+    /// By worker: mean spinning in percent of one CPU.
+    pub spin_percent: Vec<f64>,
+    /// Mean CPU of the supervisor in percent of one CPU.
+    pub supervisor_cpu_percent: f64,
+    /// Most memory of all processes together in bytes (proportional set size).
+    pub peak_memory_bytes: u64,
+    /// Times a worker found its ring full.
+    pub ring_stalls: u64,
+    /// Heartbeats that came more than a second late.
+    pub missed_heartbeats: u64,
+}
+
+/// A threshold with what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdResult {
+    /// As it was written, the endpoint included.
+    pub expr: String,
+    /// What was measured, in the threshold's own unit; `None` when there was no sample.
+    pub actual: Option<f64>,
+    /// Whether it held; without a sample it did not.
+    pub passed: bool,
+}
+
+/// A run's whole latencies, kept beside the summary for distribution charts.
+#[derive(Clone, Debug, Default)]
+pub struct RunHistograms {
+    /// Done − intended.
+    pub response: LatencyHistogram,
+    /// Done − sent.
+    pub service: LatencyHistogram,
+    /// Sent − intended.
+    pub lag: LatencyHistogram,
+}
+
+/// The method as `EndpointSummary::method` has it.
+pub fn method_word(method: Option<Method>) -> String {
+    method.map_or_else(String::new, |method| method.as_str().to_owned())
+}

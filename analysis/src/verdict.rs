@@ -1,0 +1,203 @@
+//! Whether the generator was fit to measure what was asked. Neighbours: `fold.rs` calls it once a run is summed up,
+//! `docs/accuracy.md` has the same table with the reasons behind each bound.
+//! Invariant: the verdict speaks of the generator, never of the target: a slow or failing target is a VALID result.
+
+use crate::{LoadModel, RunOutcome, RunSummary, Verdict, VerdictLevel};
+
+/// CPU in percent of one CPU, spinning left out, from which a worker counts as busy: above it, a request that
+/// becomes due is likely to find the worker at work on another one (M/M/1 at 90 %: nine in the queue on average).
+pub const BUSY_PERCENT: f64 = 90.0;
+
+/// Share of its seconds under load that a worker may be busy in before the run is SUSPECT: percentiles up to p90
+/// are then still made of seconds in which it was not.
+pub const BUSY_SHARE: f64 = 0.10;
+
+/// Share of the response time's p99 that the lag's p99 may reach before the run is SUSPECT.
+pub const LAG_SHARE: f64 = 0.10;
+
+/// Lag p99 in ms that is never held against a run: twice what a worker reaches at half load on an idle machine.
+pub const LAG_FLOOR_MS: f64 = 0.1;
+
+/// Share of the requests asked for that may go unsent: above it an open model was not offered the load asked for.
+pub const NOT_SENT_SHARE: f64 = 0.001;
+
+/// What the verdict needs beside the summary.
+#[derive(Clone, Debug)]
+pub struct JudgeFacts {
+    /// By worker: share (0 to 1) of its seconds under load at `BUSY_PERCENT` and above.
+    pub busy_share: Vec<f64>,
+    /// The broken equations in words, if any.
+    pub conservation: Result<(), String>,
+}
+
+/// Judges a run by its summary; the summary's own verdict and thresholds are not looked at. Reasons come worst first.
+pub fn judge(summary: &RunSummary, facts: &JudgeFacts) -> Verdict {
+    let mut reasons: Vec<(VerdictLevel, String)> = [
+        aborted(summary),
+        nothing_done(summary),
+        conservation(facts),
+        not_sent(summary),
+    ]
+    .into_iter()
+    .chain([
+        busy(summary, facts),
+        lag(summary),
+        lost(summary),
+        unknown(summary),
+    ])
+    .chain([workers_lost(summary), heartbeats(summary)])
+    .flatten()
+    .collect();
+    reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
+    Verdict {
+        level: reasons
+            .first()
+            .map_or(VerdictLevel::Valid, |(level, _)| *level),
+        reasons: reasons.into_iter().map(|(_, words)| words).collect(),
+    }
+}
+
+/// A reason with its level, or none.
+type Reason = Option<(VerdictLevel, String)>;
+
+fn invalid(words: String) -> Reason {
+    Some((VerdictLevel::Invalid, words))
+}
+
+fn suspect(words: String) -> Reason {
+    Some((VerdictLevel::Suspect, words))
+}
+
+fn aborted(summary: &RunSummary) -> Reason {
+    if summary.outcome != RunOutcome::Aborted {
+        return None;
+    }
+    invalid(format!(
+        "the run broke off after {:.1} s: what came later is missing, and {} requests were still unanswered",
+        summary.duration_s, summary.requests.unknown
+    ))
+}
+
+fn nothing_done(summary: &RunSummary) -> Reason {
+    if summary.requests.done() > 0 {
+        return None;
+    }
+    invalid("no request was done: there is nothing to measure".to_owned())
+}
+
+fn conservation(facts: &JudgeFacts) -> Reason {
+    let broken = facts.conservation.as_ref().err()?;
+    invalid(format!(
+        "the counts do not add up, which is a fault of loadforge: {broken}"
+    ))
+}
+
+/// The closed model asks for users, not for a rate: what a lost worker's users did not send is a flaw, not a breach.
+fn not_sent(summary: &RunSummary) -> Reason {
+    let requests = &summary.requests;
+    let share = crate::window::share(requests.not_sent, requests.intended);
+    if share <= NOT_SENT_SHARE {
+        return None;
+    }
+    let words = format!(
+        "{} of {} requests asked for were never sent ({:.2} %, at most {:.1} % may be): \
+         the target did not get the load that was asked for",
+        requests.not_sent,
+        requests.intended,
+        share * 100.0,
+        NOT_SENT_SHARE * 100.0
+    );
+    match summary.model {
+        LoadModel::Open => invalid(words),
+        LoadModel::Closed => suspect(words),
+    }
+}
+
+fn busy(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
+    let means = &summary.generator.cpu_percent;
+    let workers: Vec<String> = (0..means.len().max(facts.busy_share.len()))
+        .filter_map(|index| {
+            let mean = means.get(index).copied().unwrap_or(0.0);
+            let share = facts.busy_share.get(index).copied().unwrap_or(0.0);
+            (mean >= BUSY_PERCENT || share >= BUSY_SHARE).then(|| {
+                format!(
+                    "worker {index} used {mean:.0} % of its CPU on average and {BUSY_PERCENT:.0} % or more \
+                     in {:.0} % of the seconds",
+                    share * 100.0
+                )
+            })
+        })
+        .collect();
+    if workers.is_empty() {
+        return None;
+    }
+    suspect(format!(
+        "the generator was the limit: {}; give it more workers or ask for less load",
+        workers.join(", ")
+    ))
+}
+
+fn lag(summary: &RunSummary) -> Reason {
+    let (lag, response) = (summary.lag_ms.p99, summary.response_ms.p99);
+    if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
+        return None;
+    }
+    let remedy = match summary.model {
+        LoadModel::Open => "more users if all were waiting for answers, else more workers",
+        LoadModel::Closed => "more workers or CPUs of their own",
+    };
+    suspect(format!(
+        "requests left late: p99 of the lag is {lag:.3} ms, {:.0} % of the response time's p99 of \
+         {response:.3} ms (at most {:.0} %); it needs {remedy}",
+        lag / response * 100.0,
+        LAG_SHARE * 100.0
+    ))
+}
+
+fn lost(summary: &RunSummary) -> Reason {
+    let lost = summary.requests.lost;
+    if lost == 0 {
+        return None;
+    }
+    suspect(format!(
+        "{lost} of {} records were lost between worker and supervisor: these requests were sent and are in no \
+         other figure",
+        summary.requests.sent
+    ))
+}
+
+fn unknown(summary: &RunSummary) -> Reason {
+    let unknown = summary.requests.unknown;
+    // A run that broke off says so already.
+    if unknown == 0 || summary.outcome == RunOutcome::Aborted {
+        return None;
+    }
+    suspect(format!(
+        "the outcome of {unknown} requests is unknown: the worker that had sent them was killed"
+    ))
+}
+
+fn workers_lost(summary: &RunSummary) -> Reason {
+    let lost = summary.generator.workers_lost;
+    if lost == 0 {
+        return None;
+    }
+    suspect(format!(
+        "{lost} of {} workers were lost during the run",
+        summary.generator.workers
+    ))
+}
+
+fn heartbeats(summary: &RunSummary) -> Reason {
+    let missed = summary.generator.missed_heartbeats;
+    if missed == 0 {
+        return None;
+    }
+    suspect(format!(
+        "{missed} heartbeats of workers came more than a second late: workers were kept from their CPUs"
+    ))
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

@@ -1,0 +1,258 @@
+//! The verdict's table, one row per reason, each just above and just below its bound.
+
+use super::*;
+use crate::sample::{summary_of, three_seconds};
+use LoadModel::{Closed, Open};
+use VerdictLevel::{Invalid, Suspect, Valid};
+
+/// A healthy run, to be spoilt in one way.
+struct Run {
+    summary: RunSummary,
+    facts: JudgeFacts,
+}
+
+fn healthy(model: LoadModel) -> Run {
+    let mut summary = summary_of(&three_seconds(), RunOutcome::Completed);
+    summary.model = model;
+    summary.requests.intended = 100_000;
+    summary.requests.sent = 100_000;
+    summary.requests.ok = 100_000 - summary.requests.failed;
+    summary.requests.not_sent = 0;
+    summary.response_ms.p99 = 20.0;
+    summary.lag_ms.p99 = 0.02;
+    Run {
+        summary,
+        facts: JudgeFacts {
+            busy_share: vec![0.0, 0.0],
+            conservation: Ok(()),
+        },
+    }
+}
+
+type Spoil = fn(&mut Run);
+
+#[test]
+fn every_reason_has_its_level_and_its_words() {
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 25] = [
+        ("healthy, closed", Closed, Valid, |_| (), ""),
+        ("healthy, open", Open, Valid, |_| (), ""),
+        (
+            "ended early by a person",
+            Open,
+            Valid,
+            |r| r.summary.outcome = RunOutcome::Interrupted,
+            "",
+        ),
+        (
+            "everything failed",
+            Open,
+            Valid,
+            |r| {
+                r.summary.requests.failed = 100_000;
+                r.summary.requests.ok = 0;
+                r.summary.error_rate = 1.0;
+            },
+            "",
+        ),
+        (
+            "broke off",
+            Closed,
+            Invalid,
+            |r| {
+                r.summary.outcome = RunOutcome::Aborted;
+                r.summary.requests.unknown = 12;
+            },
+            "broke off after 3.0 s: what came later is missing, and 12 requests were still unanswered",
+        ),
+        (
+            "nothing done",
+            Closed,
+            Invalid,
+            |r| {
+                r.summary.requests = Default::default();
+            },
+            "no request was done",
+        ),
+        (
+            "counts broken",
+            Closed,
+            Invalid,
+            |r| {
+                r.facts.conservation = Err("sent 2 is not ok 1".into());
+            },
+            "do not add up, which is a fault of loadforge: sent 2 is not ok 1",
+        ),
+        (
+            "101 of 100,000 not sent, open",
+            Open,
+            Invalid,
+            |r| r.summary.requests.not_sent = 101,
+            "101 of 100000 requests asked for were never sent (0.10 %, at most 0.1 % may be)",
+        ),
+        (
+            "100 of 100,000 not sent, open",
+            Open,
+            Valid,
+            |r| r.summary.requests.not_sent = 100,
+            "",
+        ),
+        (
+            "101 of 100,000 not sent, closed",
+            Closed,
+            Suspect,
+            |r| r.summary.requests.not_sent = 101,
+            "were never sent",
+        ),
+        (
+            "busy on average, closed",
+            Closed,
+            Suspect,
+            |r| r.summary.generator.cpu_percent = vec![30.0, 97.3],
+            "the generator was the limit: worker 1 used 97 % of its CPU on average",
+        ),
+        (
+            "busy on average, open",
+            Open,
+            Suspect,
+            |r| r.summary.generator.cpu_percent = vec![90.0],
+            "the generator was the limit: worker 0 used 90 %",
+        ),
+        (
+            "just not busy on average",
+            Open,
+            Valid,
+            |r| r.summary.generator.cpu_percent = vec![89.9],
+            "",
+        ),
+        (
+            "spinning is not work",
+            Open,
+            Valid,
+            |r| r.summary.generator.spin_percent = vec![59.0],
+            "",
+        ),
+        (
+            "busy in a tenth of the seconds",
+            Open,
+            Suspect,
+            |r| r.facts.busy_share = vec![0.1, 0.0],
+            "90 % or more in 10 % of the seconds",
+        ),
+        (
+            "busy in fewer",
+            Open,
+            Valid,
+            |r| r.facts.busy_share = vec![0.09, 0.09],
+            "",
+        ),
+        (
+            "lag, open",
+            Open,
+            Suspect,
+            |r| r.summary.lag_ms.p99 = 2.001,
+            "p99 of the lag is 2.001 ms, 10 % of the response time's p99 of 20.000 ms (at most 10 %); \
+             it needs more users",
+        ),
+        (
+            "lag, closed",
+            Closed,
+            Suspect,
+            |r| r.summary.lag_ms.p99 = 15.0,
+            "75 % of the response time's",
+        ),
+        (
+            "lag at its bound",
+            Open,
+            Valid,
+            |r| r.summary.lag_ms.p99 = 2.0,
+            "",
+        ),
+        (
+            "lag below the floor of a fast target",
+            Open,
+            Valid,
+            |r| {
+                r.summary.lag_ms.p99 = 0.1;
+                r.summary.response_ms.p99 = 0.12;
+            },
+            "",
+        ),
+        (
+            "one record lost",
+            Closed,
+            Suspect,
+            |r| r.summary.requests.lost = 1,
+            "1 of 100000 records were lost",
+        ),
+        (
+            "one outcome unknown",
+            Closed,
+            Suspect,
+            |r| r.summary.requests.unknown = 1,
+            "the outcome of 1 requests is unknown",
+        ),
+        (
+            "a worker lost",
+            Closed,
+            Suspect,
+            |r| r.summary.generator.workers_lost = 1,
+            "1 of 1 workers were lost",
+        ),
+        (
+            "a heartbeat missed",
+            Closed,
+            Suspect,
+            |r| r.summary.generator.missed_heartbeats = 3,
+            "3 heartbeats of workers came more than a second late",
+        ),
+        (
+            "a full ring alone, nothing lost",
+            Closed,
+            Valid,
+            |r| r.summary.generator.ring_stalls = 9,
+            "",
+        ),
+    ];
+    for (case, model, level, spoil, words) in table {
+        let mut run = healthy(model);
+        spoil(&mut run);
+        let verdict = judge(&run.summary, &run.facts);
+        assert_eq!(verdict.level, level, "{case}: {verdict:?}");
+        assert_eq!(
+            verdict.reasons.len(),
+            usize::from(level != Valid),
+            "{case}: {verdict:?}"
+        );
+        if let Some(reason) = verdict.reasons.first() {
+            assert!(
+                reason.contains(words) && !words.is_empty(),
+                "{case}: {reason}"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_reasons_are_told_and_the_worst_comes_first() {
+    let mut run = healthy(Open);
+    run.summary.generator.workers_lost = 1;
+    run.summary.requests.lost = 5;
+    run.summary.requests.not_sent = 50_000;
+    let verdict = judge(&run.summary, &run.facts);
+    assert_eq!(verdict.level, Invalid);
+    assert_eq!(verdict.reasons.len(), 3);
+    assert!(
+        verdict.reasons[0].contains("never sent"),
+        "{:?}",
+        verdict.reasons
+    );
+}
+
+#[test]
+fn a_closed_run_at_full_speed_is_never_invalid_for_its_busy_workers() {
+    let mut run = healthy(Closed);
+    run.summary.generator.cpu_percent = vec![100.0, 100.0];
+    run.facts.busy_share = vec![1.0, 1.0];
+    run.summary.lag_ms.p99 = 19.9;
+    assert_eq!(judge(&run.summary, &run.facts).level, Suspect);
+}

@@ -1,0 +1,388 @@
+//! One second's records, gathered into a snapshot. Neighbours: the engine's aggregator feeds it, `snapshot.rs` is
+//! what it makes, `fold.rs` sums those up.
+//! Invariants: every request done is in exactly one endpoint, so the window's own figures are the sums over its
+//! endpoints; memory is bounded by `MAX_ENDPOINTS` and `MAX_DETAILS`, whatever the scenario names.
+
+use crate::{
+    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LatencyHistogram,
+    Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
+};
+use loadforge_ring::{
+    FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord,
+};
+use loadforge_scenarios::{ErrorKind, Method};
+use std::collections::BTreeMap;
+
+/// Most endpoints with figures of their own; the rest share `OTHER_ENDPOINT`.
+///
+/// The first to come are kept, not the busiest. Which ones are busiest is known only at the end, and a request
+/// counted under "other" cannot be taken out of its percentiles again: an endpoint promoted half-way would have
+/// figures of half a run that look like a whole one's.
+pub const MAX_ENDPOINTS: usize = 50;
+
+/// The name under which endpoints past `MAX_ENDPOINTS` are counted together.
+pub const OTHER_ENDPOINT: &str = "other";
+
+/// Most distinct error details kept at a time; the rest of a kind are counted together as `OTHER_DETAIL`.
+pub const MAX_DETAILS: usize = 500;
+
+/// The detail of failures whose own detail found no room.
+pub const OTHER_DETAIL: &str = "other";
+
+/// The detail of failures for which none was given.
+pub const NO_DETAIL: &str = "no detail given";
+
+/// Longest error detail in bytes; what is longer is cut.
+const MAX_DETAIL_BYTES: usize = 512;
+
+/// Codes of status from 0 (no answer) to 999.
+const STATUS_CODES: usize = 1_000;
+
+/// Codes of failures from 0 (none) to the greatest `ErrorKind`.
+const ERROR_CODES: usize = ErrorKind::ALL.len() + 1;
+
+/// An endpoint of a window: valid for the window that gave it, as long as that lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EndpointId(u16);
+
+/// What a snapshot says that records do not.
+#[derive(Clone, Debug)]
+pub struct WindowFacts {
+    /// Seconds from the start of the run to the end of the window.
+    pub at_s: f64,
+    /// The window's length in seconds.
+    pub length_s: f64,
+    /// Where the run stands.
+    pub phase: Phase,
+    /// Virtual users now.
+    pub users: UserCounts,
+    /// How the generator was doing.
+    pub generator: GeneratorWindow,
+    /// Counts since the start of the run; `ok` and `failed` are set by the window, which alone knows them.
+    pub totals: Totals,
+    /// What else happened in the window.
+    pub events: Vec<Event>,
+    /// Iterations that ended in the window.
+    pub iterations: u64,
+}
+
+/// The records of one second after another. One value lives as long as the run: `close` empties it and keeps its memory.
+pub struct Window {
+    /// By `EndpointId`; the first is `OTHER_ENDPOINT`.
+    endpoints: Vec<EndpointTally>,
+    lag: LatencyHistogram,
+    counts: WindowCounts,
+    /// Status failures by code, for their detail.
+    status_failures: Box<[u64; STATUS_CODES]>,
+    /// Records with a byte count too long for its field.
+    saturated: u64,
+    /// Details told and not yet matched with a failure.
+    details: Vec<ErrorCount>,
+    /// Requests that succeeded, since the start of the run.
+    ok_total: u64,
+    /// Requests that failed, since the start of the run.
+    failed_total: u64,
+}
+
+/// One endpoint's share of the window.
+struct EndpointTally {
+    name: String,
+    method: Option<Method>,
+    /// Requests done by status; their sum is the number done.
+    status: Box<[u64; STATUS_CODES]>,
+    /// Failures by code; their sum is the number failed.
+    errors: [u64; ERROR_CODES],
+    response: LatencyHistogram,
+    service: LatencyHistogram,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window::new()
+    }
+}
+
+impl Window {
+    /// An empty window.
+    pub fn new() -> Window {
+        Window {
+            endpoints: vec![EndpointTally::new(OTHER_ENDPOINT, None)],
+            lag: LatencyHistogram::default(),
+            counts: WindowCounts::default(),
+            status_failures: Box::new([0; STATUS_CODES]),
+            saturated: 0,
+            details: Vec::new(),
+            ok_total: 0,
+            failed_total: 0,
+        }
+    }
+
+    /// Where requests of this name and method are counted, for the whole run: look it up once and keep it. The
+    /// first `MAX_ENDPOINTS` distinct pairs have figures of their own, later ones share `OTHER_ENDPOINT`.
+    pub fn endpoint(&mut self, name: &str, method: Option<Method>) -> EndpointId {
+        let known = |tally: &EndpointTally| tally.method == method && tally.name == name;
+        let index = match self.endpoints.iter().position(known) {
+            Some(index) => index,
+            None if self.endpoints.len() > MAX_ENDPOINTS => 0,
+            None => {
+                self.endpoints.push(EndpointTally::new(name, method));
+                self.endpoints.len() - 1
+            }
+        };
+        EndpointId(index as u16)
+    }
+
+    /// Counts one record: a request done, or one that could not be begun. Records of other kinds say nothing
+    /// about requests and are left alone. Allocates nothing once the greatest latency has been seen.
+    #[inline]
+    pub fn add(&mut self, record: &RequestRecord, endpoint: EndpointId) {
+        if record.kind != RecordKind::Request as u8 {
+            self.counts.not_sent += u64::from(record.kind == RecordKind::NotSent as u8);
+            return;
+        }
+        // A status past the table cannot come from an answer; it is counted as none.
+        let status = if usize::from(record.status) < STATUS_CODES {
+            record.status.into()
+        } else {
+            0
+        };
+        let tally = &mut self.endpoints[usize::from(endpoint.0)];
+        tally.status[status] += 1;
+        // A request that failed before anything could be sent has no send stamp: it began when it was intended.
+        let sent_ns = record.sent_ns.max(record.intended_ns);
+        tally
+            .response
+            .record_ns(record.done_ns.saturating_sub(record.intended_ns));
+        tally
+            .service
+            .record_ns(record.done_ns.saturating_sub(sent_ns));
+        self.lag.record_ns(sent_ns - record.intended_ns);
+        self.counts.bytes_in += u64::from(record.bytes_in);
+        self.counts.bytes_out += u64::from(record.bytes_out);
+        self.counts.retried += u64::from(record.flags & FLAG_RETRIED != 0);
+        self.counts.connects += u64::from(record.flags & FLAG_CONNECTED != 0);
+        self.saturated += u64::from(record.flags & FLAG_BYTES_SATURATED != 0);
+        if record.error != 0 {
+            // A code that no kind has can only be the generator's own mistake.
+            let kind = ErrorKind::from_code(record.error).unwrap_or(ErrorKind::Generator);
+            tally.errors[kind as usize] += 1;
+            if kind == ErrorKind::Status {
+                self.status_failures[status] += 1;
+            }
+        }
+    }
+
+    /// Tells that `count` failures of this kind had this detail. Call it before `close`, and after the records of
+    /// those failures were added: details are matched with failures of their kind as these come, and wait for them
+    /// if they are early. Status failures get their detail from the record; what is told of them here is ignored.
+    pub fn add_error_details(&mut self, kind: ErrorKind, detail: &str, count: u64) {
+        if kind == ErrorKind::Status || count == 0 {
+            return;
+        }
+        let detail = &detail[..detail.floor_char_boundary(MAX_DETAIL_BYTES)];
+        let detail = if detail.is_empty() { NO_DETAIL } else { detail };
+        add_detail(&mut self.details, kind, detail, count);
+    }
+
+    /// Ends the window: gives its snapshot and begins the next one, in the same memory.
+    pub fn close(&mut self, facts: WindowFacts) -> Snapshot {
+        let mut latency = Latencies {
+            lag: self.lag.compact_copy(),
+            ..Latencies::default()
+        };
+        let mut status = BTreeMap::new();
+        let mut errors = [0; ERROR_CODES];
+        let mut endpoints = Vec::new();
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.iterations = facts.iterations;
+        for tally in &mut self.endpoints {
+            let Some(endpoint) = tally.close() else {
+                continue;
+            };
+            latency.response.add(&endpoint.response);
+            latency.service.add(&endpoint.service);
+            for (code, count) in &endpoint.status {
+                *status.entry(*code).or_default() += count;
+            }
+            for (kind, count) in &endpoint.errors {
+                errors[*kind as usize] += count;
+            }
+            counts.done += endpoint.done;
+            counts.failed += endpoint.failed;
+            endpoints.push(endpoint);
+        }
+        counts.ok = counts.done - counts.failed;
+        self.ok_total += counts.ok;
+        self.failed_total += counts.failed;
+        self.lag.reset();
+        let mut events = facts.events;
+        events.extend(self.close_saturated(facts.at_s));
+        Snapshot {
+            schema: SNAPSHOT_SCHEMA.to_owned(),
+            at_s: facts.at_s,
+            length_s: facts.length_s,
+            phase: facts.phase,
+            users: facts.users,
+            requests: counts,
+            rps: per_second(counts.done, facts.length_s),
+            error_rate: share(counts.failed, counts.done),
+            status,
+            errors: self.close_errors(&errors),
+            latency,
+            endpoints,
+            generator: facts.generator,
+            totals: Totals {
+                ok: self.ok_total,
+                failed: self.failed_total,
+                ..facts.totals
+            },
+            events,
+        }
+    }
+
+    /// The failures by kind and detail; their counts sum up to `by_code`.
+    fn close_errors(&mut self, by_code: &[u64; ERROR_CODES]) -> Vec<ErrorCount> {
+        let mut errors = Vec::new();
+        for kind in ErrorKind::ALL {
+            let mut left = by_code[kind as usize];
+            if kind == ErrorKind::Status {
+                errors.extend(
+                    nonzero(&*self.status_failures).map(|(status, count)| ErrorCount {
+                        kind,
+                        detail: format!("HTTP {status}"),
+                        count,
+                    }),
+                );
+                continue;
+            }
+            for told in self.details.iter_mut().filter(|told| told.kind == kind) {
+                let count = told.count.min(left);
+                if count > 0 {
+                    errors.push(ErrorCount {
+                        kind,
+                        detail: told.detail.clone(),
+                        count,
+                    });
+                }
+                told.count -= count;
+                left -= count;
+            }
+            if left > 0 {
+                errors.push(ErrorCount {
+                    kind,
+                    detail: NO_DETAIL.to_owned(),
+                    count: left,
+                });
+            }
+        }
+        self.details.retain(|told| told.count > 0);
+        self.status_failures.fill(0);
+        errors
+    }
+
+    /// Says so when byte counts did not fit their field, once a window.
+    fn close_saturated(&mut self, at_s: f64) -> Option<Event> {
+        let saturated = std::mem::take(&mut self.saturated);
+        (saturated > 0).then(|| Event {
+            at_s,
+            kind: EventKind::Warning,
+            text: format!(
+                "{saturated} requests or answers were longer than 4 GiB: the bytes counted are a lower bound"
+            ),
+        })
+    }
+}
+
+impl EndpointTally {
+    fn new(name: &str, method: Option<Method>) -> EndpointTally {
+        EndpointTally {
+            name: name.to_owned(),
+            method,
+            status: Box::new([0; STATUS_CODES]),
+            errors: [0; ERROR_CODES],
+            response: LatencyHistogram::default(),
+            service: LatencyHistogram::default(),
+        }
+    }
+
+    /// Its share of the window, if it had a request; begins the next.
+    fn close(&mut self) -> Option<EndpointWindow> {
+        let done = self.response.len();
+        if done == 0 {
+            return None;
+        }
+        let window = EndpointWindow {
+            name: self.name.clone(),
+            method: self.method,
+            done,
+            failed: self.errors.iter().sum(),
+            status: nonzero(&*self.status)
+                .map(|(code, count)| (code as u16, count))
+                .collect(),
+            errors: ErrorKind::ALL
+                .into_iter()
+                .map(|kind| (kind, self.errors[kind as usize]))
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            response: self.response.compact_copy(),
+            service: self.service.compact_copy(),
+        };
+        self.status.fill(0);
+        self.errors.fill(0);
+        self.response.reset();
+        self.service.reset();
+        Some(window)
+    }
+}
+
+/// Adds to the entry of this kind and detail, or makes one; without room for it, to the kind's `OTHER_DETAIL`.
+pub(crate) fn add_detail(list: &mut Vec<ErrorCount>, kind: ErrorKind, detail: &str, count: u64) {
+    let find = |list: &[ErrorCount], detail: &str| {
+        list.iter()
+            .position(|entry| entry.kind == kind && entry.detail == detail)
+    };
+    let detail = if list.len() < MAX_DETAILS || find(list, detail).is_some() {
+        detail
+    } else {
+        OTHER_DETAIL
+    };
+    match find(list, detail) {
+        Some(index) => list[index].count += count,
+        None => list.push(ErrorCount {
+            kind,
+            detail: detail.to_owned(),
+            count,
+        }),
+    }
+}
+
+/// The share of `part` in `whole`, 0 to 1; 0 of nothing.
+pub(crate) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// A count over a time; 0 over no time.
+pub(crate) fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        count as f64 / seconds
+    } else {
+        0.0
+    }
+}
+
+/// The entries that are not 0, with their index.
+fn nonzero(counts: &[u64]) -> impl Iterator<Item = (usize, u64)> + '_ {
+    counts
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, count)| *count > 0)
+}
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;

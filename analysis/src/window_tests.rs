@@ -1,0 +1,364 @@
+//! Records in, snapshots out: what is counted where, and that nothing is counted twice or dropped.
+
+use super::*;
+use crate::sample::{answered, facts, failed, three_seconds};
+use proptest::{collection::vec, prelude::*};
+
+const GET: Option<Method> = Some(Method::Get);
+
+fn closed(window: &mut Window) -> Snapshot {
+    window.close(facts(1, Totals::default()))
+}
+
+#[test]
+fn the_lines_of_snapshots_jsonl_keep_their_names() {
+    let mut snapshot = serde_json::to_value(&three_seconds()[2]).unwrap();
+    // The bytes of a histogram depend on the deflate library; histogram_tests.rs proves that they come back.
+    let mask = |value: &mut serde_json::Value| {
+        let text = value.as_str().expect("a histogram is a string");
+        *value = if text.is_empty() { "empty" } else { "base64" }.into();
+    };
+    for name in ["response", "service", "lag"] {
+        mask(&mut snapshot["latency"][name]);
+    }
+    for endpoint in snapshot["endpoints"].as_array_mut().unwrap() {
+        mask(&mut endpoint["response"]);
+        mask(&mut endpoint["service"]);
+    }
+    insta::assert_snapshot!(serde_json::to_string_pretty(&snapshot).unwrap());
+}
+
+#[test]
+fn a_snapshot_read_back_is_the_one_written() {
+    for snapshot in three_seconds() {
+        let line = serde_json::to_string(&snapshot).unwrap();
+        assert!(!line.contains('\n'));
+        let back: Snapshot = serde_json::from_str(&line).unwrap();
+        assert_eq!(serde_json::to_string(&back).unwrap(), line);
+        assert_eq!(back.latency.response, snapshot.latency.response);
+    }
+}
+
+#[test]
+fn each_latency_is_between_its_own_two_stamps() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    window.add(&answered(1_000, 200, 3_000), home);
+    let snapshot = closed(&mut window);
+    let of = |us: u64| {
+        let mut histogram = LatencyHistogram::default();
+        histogram.record_ns(us * 1_000);
+        histogram
+    };
+    assert_eq!(snapshot.latency.response, of(3_200));
+    assert_eq!(snapshot.latency.service, of(3_000));
+    assert_eq!(snapshot.latency.lag, of(200));
+    assert_eq!(snapshot.endpoints[0].response, of(3_200));
+    assert_eq!(snapshot.endpoints[0].service, of(3_000));
+}
+
+#[test]
+fn a_request_that_failed_before_it_could_be_sent_has_no_service_time_since_the_run_began() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    let unsent = RequestRecord {
+        sent_ns: 0,
+        ..answered(60_000_000, 0, 4_000)
+    };
+    window.add(&failed(unsent, ErrorKind::Dns, 0), home);
+    let snapshot = closed(&mut window);
+    assert_eq!(snapshot.latency.service, snapshot.latency.response);
+    assert!(snapshot.latency.lag.max_ms() < 0.001);
+}
+
+#[test]
+fn a_request_not_sent_is_no_request_done() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    window.add(
+        &RequestRecord {
+            kind: RecordKind::NotSent as u8,
+            ..answered(0, 0, 9)
+        },
+        home,
+    );
+    for other in [RecordKind::Iteration, RecordKind::Group, RecordKind::Metric] {
+        window.add(
+            &RequestRecord {
+                kind: other as u8,
+                ..answered(0, 0, 9)
+            },
+            home,
+        );
+    }
+    let snapshot = closed(&mut window);
+    let expected = WindowCounts {
+        not_sent: 1,
+        iterations: 3,
+        ..WindowCounts::default()
+    };
+    assert_eq!(snapshot.requests, expected);
+    assert!(snapshot.latency.response.is_empty() && snapshot.endpoints.is_empty());
+    assert_eq!((snapshot.rps, snapshot.error_rate), (0.0, 0.0));
+}
+
+#[test]
+fn flags_and_bytes_are_counted_and_a_saturated_count_is_said() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    let flags = FLAG_RETRIED | FLAG_CONNECTED | FLAG_BYTES_SATURATED;
+    window.add(
+        &RequestRecord {
+            flags,
+            bytes_in: u32::MAX,
+            ..answered(0, 0, 9)
+        },
+        home,
+    );
+    window.add(
+        &RequestRecord {
+            flags: FLAG_CONNECTED,
+            ..answered(0, 0, 9)
+        },
+        home,
+    );
+    let first = closed(&mut window);
+    assert_eq!((first.requests.retried, first.requests.connects), (1, 2));
+    assert_eq!(first.requests.bytes_in, u64::from(u32::MAX) + 150);
+    assert_eq!(first.requests.bytes_out, 120);
+    assert!(
+        first.events[0]
+            .text
+            .starts_with("1 requests or answers were longer than 4 GiB")
+    );
+    assert!(closed(&mut window).events.is_empty());
+}
+
+#[test]
+fn a_closed_window_starts_again_from_nothing_but_knows_its_endpoints() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    window.add(&failed(answered(0, 5, 9), ErrorKind::Status, 500), home);
+    closed(&mut window);
+    let empty = closed(&mut window);
+    assert_eq!(
+        empty.requests,
+        WindowCounts {
+            iterations: 3,
+            ..WindowCounts::default()
+        }
+    );
+    assert!(empty.status.is_empty() && empty.errors.is_empty() && empty.endpoints.is_empty());
+    assert!(empty.latency.lag.is_empty());
+    assert_eq!((empty.totals.ok, empty.totals.failed), (0, 1));
+    assert_eq!(window.endpoint("home", GET), home);
+}
+
+#[test]
+fn a_name_with_two_methods_is_two_endpoints() {
+    let mut window = Window::new();
+    assert_ne!(
+        window.endpoint("a", GET),
+        window.endpoint("a", Some(Method::Post))
+    );
+    assert_eq!(window.endpoint("a", GET), window.endpoint("a", GET));
+}
+
+#[test]
+fn endpoints_past_the_limit_share_other_and_a_scenarios_own_other_stays_apart() {
+    let mut window = Window::new();
+    let own_other = window.endpoint(OTHER_ENDPOINT, GET);
+    for number in 1..MAX_ENDPOINTS {
+        window.endpoint(&number.to_string(), GET);
+    }
+    let (first_late, second_late) = (window.endpoint("late", GET), window.endpoint("later", GET));
+    assert_eq!(first_late, second_late);
+    assert_eq!(first_late, window.endpoint(OTHER_ENDPOINT, None));
+    assert_ne!(first_late, own_other);
+    for endpoint in [
+        own_other,
+        first_late,
+        second_late,
+        window.endpoint("1", GET),
+    ] {
+        window.add(&answered(0, 0, 9), endpoint);
+    }
+    let names: Vec<_> = closed(&mut window)
+        .endpoints
+        .into_iter()
+        .map(|e| (e.name, e.method, e.done))
+        .collect();
+    let expected = [("other", None, 2), ("other", GET, 1), ("1", GET, 1)];
+    assert_eq!(
+        names,
+        expected.map(|(name, method, done)| (name.to_owned(), method, done))
+    );
+}
+
+#[test]
+fn a_status_failure_has_its_detail_from_the_record_alone() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    for status in [503, 404, 503] {
+        window.add(&failed(answered(0, 0, 9), ErrorKind::Status, status), home);
+    }
+    window.add_error_details(ErrorKind::Status, "HTTP 503", 2);
+    let detail = |text: &str, count| ErrorCount {
+        kind: ErrorKind::Status,
+        detail: text.to_owned(),
+        count,
+    };
+    assert_eq!(
+        closed(&mut window).errors,
+        [detail("HTTP 404", 1), detail("HTTP 503", 2)]
+    );
+}
+
+#[test]
+fn a_detail_told_before_its_failure_waits_for_it() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    let failure = failed(answered(0, 0, 9), ErrorKind::Connect, 0);
+    window.add_error_details(ErrorKind::Connect, "refused", 2);
+    window.add(&failure, home);
+    let refused = |count| ErrorCount {
+        kind: ErrorKind::Connect,
+        detail: "refused".to_owned(),
+        count,
+    };
+    assert_eq!(closed(&mut window).errors, [refused(1)]);
+    window.add(&failure, home);
+    window.add(&failure, home);
+    let untold = ErrorCount {
+        kind: ErrorKind::Connect,
+        detail: NO_DETAIL.to_owned(),
+        count: 1,
+    };
+    assert_eq!(closed(&mut window).errors, [refused(1), untold]);
+}
+
+#[test]
+fn an_error_code_that_no_kind_has_is_counted_as_the_generators_own() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    window.add(
+        &RequestRecord {
+            error: 250,
+            status: 60_000,
+            ..answered(0, 0, 9)
+        },
+        home,
+    );
+    let snapshot = closed(&mut window);
+    assert_eq!(snapshot.errors[0].kind, ErrorKind::Generator);
+    assert_eq!(snapshot.status, BTreeMap::from([(0, 1)]));
+}
+
+#[test]
+fn details_without_end_keep_within_their_bounds_and_lose_no_count() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    let many = 3 * MAX_DETAILS as u64;
+    for number in 0..many {
+        window.add_error_details(
+            ErrorKind::Check,
+            &format!("{number} {}", "é".repeat(600)),
+            1,
+        );
+        window.add(&failed(answered(0, 0, 9), ErrorKind::Check, 200), home);
+    }
+    let errors = closed(&mut window).errors;
+    assert_eq!(errors.iter().map(|error| error.count).sum::<u64>(), many);
+    assert_eq!(errors.len(), MAX_DETAILS + 1);
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.detail.len() <= MAX_DETAIL_BYTES)
+    );
+    assert_eq!(errors[MAX_DETAILS].detail, OTHER_DETAIL);
+}
+
+#[test]
+fn hostile_names_and_details_survive_unchanged() {
+    let hostile = [
+        "</script><img onerror=x>",
+        "=cmd|' /C'!A0",
+        "a\nb\u{2028}\0\"",
+        "🦀\u{202e}x",
+        "",
+    ];
+    let mut window = Window::new();
+    for name in hostile {
+        let endpoint = window.endpoint(name, GET);
+        window.add(&failed(answered(0, 0, 9), ErrorKind::Check, 200), endpoint);
+        window.add_error_details(ErrorKind::Check, name, 1);
+    }
+    let line = serde_json::to_string(&closed(&mut window)).unwrap();
+    let back: Snapshot = serde_json::from_str(&line).unwrap();
+    let names: Vec<_> = back
+        .endpoints
+        .iter()
+        .map(|endpoint| endpoint.name.as_str())
+        .collect();
+    assert_eq!(names, hostile);
+    let details: Vec<_> = back
+        .errors
+        .iter()
+        .map(|error| error.detail.as_str())
+        .collect();
+    assert_eq!(details[..4], hostile[..4]);
+    assert_eq!(details[4], NO_DETAIL);
+}
+
+/// One record of any sort, for one of 60 names.
+fn any_record() -> impl Strategy<Value = (usize, RequestRecord)> {
+    let latencies = (0u64..10_000_000, 0u64..50_000, 0u64..5_000_000);
+    let outcome = prop_oneof![Just((0u8, 200u16)), (1u8..=12, 0u16..600)];
+    (0usize..60, latencies, outcome).prop_map(
+        |(name, (intended, lag, service), (error, status))| {
+            (
+                name,
+                RequestRecord {
+                    error,
+                    status,
+                    ..answered(intended, lag, service)
+                },
+            )
+        },
+    )
+}
+
+proptest! {
+    // Each case makes dozens of endpoints with histograms of their own.
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_record_is_in_the_window_once_and_in_one_endpoint(
+        records in vec(any_record(), 0..300),
+    ) {
+        let mut window = Window::new();
+        let mut response = LatencyHistogram::default();
+        for (name, record) in &records {
+            let endpoint = window.endpoint(&name.to_string(), GET);
+            window.add(record, endpoint);
+            response.record_ns(record.done_ns - record.intended_ns);
+        }
+        let snapshot = closed(&mut window);
+        let failed = records.iter().filter(|(_, record)| record.error != 0).count() as u64;
+        prop_assert_eq!(snapshot.requests.done, records.len() as u64);
+        prop_assert_eq!(snapshot.requests.failed, failed);
+        prop_assert_eq!(snapshot.requests.ok, records.len() as u64 - failed);
+        prop_assert_eq!(&snapshot.latency.response, &response);
+        prop_assert_eq!(snapshot.latency.lag.len(), records.len() as u64);
+        prop_assert_eq!(snapshot.endpoints.iter().map(|e| e.done).sum::<u64>(), snapshot.requests.done);
+        prop_assert_eq!(snapshot.endpoints.iter().map(|e| e.failed).sum::<u64>(), failed);
+        prop_assert_eq!(snapshot.status.values().sum::<u64>(), snapshot.requests.done);
+        prop_assert_eq!(snapshot.errors.iter().map(|e| e.count).sum::<u64>(), failed);
+        for endpoint in &snapshot.endpoints {
+            prop_assert_eq!(endpoint.status.values().sum::<u64>(), endpoint.done);
+            prop_assert_eq!(endpoint.errors.values().sum::<u64>(), endpoint.failed);
+            prop_assert_eq!(endpoint.response.len(), endpoint.done);
+            prop_assert_eq!(endpoint.service.len(), endpoint.done);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The engine: supervisor, workers, HTTP on the wire, aggregator. The only crate that forks.
+//!
+//! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
+//! works), `wire/` (sockets) and `http1/` (bytes), in this order.
+//!
+//! Unsafe code lives in `clock.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `supervisor/crew.rs` and
+//! `supervisor/mod.rs`; each block says why.
+
+mod clock;
+mod cpus;
+mod http1;
+mod plan;
+mod prepare;
+mod supervisor;
+mod wire;
+mod worker;
+
+pub use cpus::allowed_cpus;
+pub use plan::{Plan, TransportChoice, WireChoice};
+pub use prepare::{PrepareError, Prepared};
+pub use prepare::prepare;
+pub use supervisor::{RunEnd, RunError};

@@ -1,0 +1,59 @@
+//! What a run is asked to do, all of it decided before the fork. Neighbours: the root package fills a `Plan`,
+//! `prepare.rs` checks it against this machine, `supervisor/` carries it out.
+
+use loadforge_scenarios::{Pattern, Scenario};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+/// How records are to travel from workers to the aggregator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransportChoice {
+    /// Shared memory with worker processes; channels where it cannot be had.
+    #[default]
+    Auto,
+    /// Shared memory or nothing.
+    Shm,
+    /// Channels, with workers as threads.
+    Channel,
+}
+
+/// How sockets are to be driven.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WireChoice {
+    /// io_uring; epoll where it is forbidden or too old.
+    #[default]
+    Auto,
+    /// io_uring or nothing.
+    Uring,
+    /// epoll.
+    Epoll,
+}
+
+/// A run, ready to be prepared.
+#[derive(Clone)]
+pub struct Plan {
+    /// What users do.
+    pub scenario: Arc<dyn Scenario>,
+    /// Where each of the scenario's origins is, in their order; the first address of each is used first, the next
+    /// when a connection to it fails. Each has at least one.
+    pub addresses: Vec<Vec<SocketAddr>>,
+    /// How many users there are over time.
+    pub users: Pattern,
+    /// How long the run lasts before it drains.
+    pub duration: Duration,
+    /// Ends the run once so many requests have been sent, over all workers.
+    pub max_requests: Option<u64>,
+    /// One worker is started per entry, pinned to that CPU. At least one.
+    pub cpus: Vec<u32>,
+    /// How records travel.
+    pub transport: TransportChoice,
+    /// How sockets are driven.
+    pub wire: WireChoice,
+    /// Time limit of a whole request, its connection included, unless the request has its own.
+    pub time_limit: Duration,
+    /// How long requests in flight may take once the run drains.
+    pub graceful_stop: Duration,
+    /// The seed of all random numbers.
+    pub seed: u64,
+    /// Whether a worker may spin for the last microseconds before a deadline: only where it has its CPU to itself.
+    pub may_spin: bool,
+}

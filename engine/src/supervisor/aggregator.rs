@@ -1,0 +1,270 @@
+//! The one place where records become figures: drains every ring, closes a window a second, folds the run.
+//! Neighbours: `supervisor/mod.rs` starts it as a thread after the fork and tells it what happened; whoever watches
+//! the run gets its snapshots. Invariant: every record that a worker delivered is counted exactly once.
+
+use super::health::Health;
+use crate::clock::Epoch;
+use crossbeam::channel::{Receiver, Sender, TryRecvError};
+use loadforge_analysis::{
+    EndpointId, Event, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
+};
+use loadforge_ring::{RecordSource, RequestRecord, RunPhase, TextKind, TextReader, Transport};
+use loadforge_scenarios::{ErrorKind, Method, Pattern};
+use std::{sync::atomic::Ordering, thread, time::Duration};
+
+/// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
+/// next to nothing.
+const DRAIN_EVERY: Duration = Duration::from_millis(5);
+/// How long after the end of a second its window is closed: workers hand over at least every 10 ms.
+const GRACE_NS: u64 = 15_000_000;
+/// Place in the table of endpoints for each method, and for "none".
+const METHODS: usize = Method::ALL.len() + 1;
+
+/// What the supervisor tells the aggregator.
+pub enum Notice {
+    /// Something happened that the reader should see.
+    Event(Event),
+    /// This worker died: recover what it left, and count what it took with it.
+    Lost(usize),
+    /// Every worker is gone: close the books.
+    Finish,
+}
+
+/// One worker as the aggregator sees it.
+struct Feed {
+    source: RecordSource,
+    texts: TextReader,
+    /// Texts by id.
+    words: Vec<Text>,
+    /// By name and method: where the request is counted.
+    endpoints: Vec<Option<EndpointId>>,
+    /// Records drained so far.
+    drained: u64,
+    /// The worker is gone: what it left behind is recovered, what it took with it is unknown.
+    gone: bool,
+    recovered: bool,
+}
+
+struct Text {
+    kind: TextKind,
+    code: u8,
+    text: String,
+    counted: u64,
+}
+
+/// Gathers a run's figures.
+pub struct Aggregator {
+    transport: Transport,
+    epoch: Epoch,
+    names: Vec<String>,
+    pattern: Pattern,
+    feeds: Vec<Feed>,
+    window: Window,
+    fold: RunFold,
+    health: Health,
+    events: Vec<Event>,
+    closed_ns: u64,
+    iterations: u64,
+    notices: Receiver<Notice>,
+    watchers: Sender<Box<Snapshot>>,
+}
+
+impl Aggregator {
+    /// An aggregator for a run that begins at `epoch`; `names` are the scenario's endpoints.
+    pub fn new(
+        transport: &Transport,
+        epoch: Epoch,
+        names: Vec<String>,
+        pattern: Pattern,
+        health: Health,
+        notices: Receiver<Notice>,
+        watchers: Sender<Box<Snapshot>>,
+    ) -> Aggregator {
+        let feeds = (0..transport.workers())
+            .map(|worker| Feed {
+                source: transport.source(worker),
+                texts: transport.text_reader(worker),
+                words: Vec::new(),
+                endpoints: Vec::new(),
+                drained: 0,
+                gone: false,
+                recovered: false,
+            })
+            .collect();
+        Aggregator {
+            transport: transport.clone(),
+            epoch,
+            names,
+            pattern,
+            feeds,
+            window: Window::new(),
+            fold: RunFold::new(),
+            health,
+            events: Vec::new(),
+            closed_ns: 0,
+            iterations: 0,
+            notices,
+            watchers,
+        }
+    }
+
+    /// Works until told to finish; returns the whole run.
+    pub fn run(mut self) -> RunFold {
+        loop {
+            let finishing = self.take_notices();
+            self.drain();
+            let now_ns = self.epoch.now_ns();
+            while self.closed_ns + 1_000_000_000 + GRACE_NS <= now_ns {
+                self.close_window(self.closed_ns + 1_000_000_000);
+            }
+            if finishing {
+                // The last window is as long as it is; one that would be empty is left out, unless it is the only one.
+                let end_ns = now_ns.max(self.closed_ns + 1);
+                self.close_window(end_ns);
+                return self.fold;
+            }
+            thread::sleep(DRAIN_EVERY);
+        }
+    }
+
+    fn take_notices(&mut self) -> bool {
+        loop {
+            match self.notices.try_recv() {
+                Ok(Notice::Event(event)) => self.events.push(event),
+                Ok(Notice::Lost(worker)) => self.feeds[worker].gone = true,
+                Ok(Notice::Finish) | Err(TryRecvError::Disconnected) => {
+                    self.feeds.iter_mut().for_each(|feed| feed.gone = true);
+                    return true;
+                }
+                Err(TryRecvError::Empty) => return false,
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        for worker in 0..self.feeds.len() {
+            // Before the records: a name is published before its first use.
+            self.read_texts(worker);
+            let Feed { source, endpoints, drained, words, gone, recovered, .. } =
+                &mut self.feeds[worker];
+            let mut take = |record: &RequestRecord| {
+                *drained += 1;
+                let place = record.name as usize * METHODS + usize::from(record.method);
+                let endpoint = match endpoints.get(place).copied().flatten() {
+                    Some(endpoint) => endpoint,
+                    None => {
+                        let name = name_of(&self.names, words, record.name);
+                        let method = Method::from_code(record.method);
+                        let endpoint = self.window.endpoint(name, method);
+                        if endpoints.len() <= place {
+                            endpoints.resize(place + 1, None);
+                        }
+                        endpoints[place] = Some(endpoint);
+                        endpoint
+                    }
+                };
+                self.window.add(record, endpoint);
+            };
+            if *gone && !*recovered {
+                source.recover(&mut take);
+                *recovered = true;
+            } else if !*recovered {
+                source.drain(&mut take);
+            }
+        }
+    }
+
+    fn read_texts(&mut self, worker: usize) {
+        let feed = &mut self.feeds[worker];
+        for entry in feed.texts.new_entries() {
+            debug_assert_eq!(entry.id.0 as usize, feed.words.len(), "texts come in order");
+            feed.words.push(Text { kind: entry.kind, code: entry.code, text: entry.text, counted: 0 });
+        }
+    }
+
+    fn count_details(&mut self) {
+        for feed in &mut self.feeds {
+            for (index, word) in feed.words.iter_mut().enumerate() {
+                if !matches!(word.kind, TextKind::ErrorDetail | TextKind::PanicPlace) {
+                    continue;
+                }
+                let count = feed.texts.count(loadforge_ring::TextId(index as u32));
+                if count > word.counted
+                    && let Some(kind) = ErrorKind::from_code(word.code)
+                {
+                    self.window.add_error_details(kind, &word.text, count - word.counted);
+                    word.counted = count;
+                }
+            }
+        }
+    }
+
+    fn close_window(&mut self, end_ns: u64) {
+        self.count_details();
+        let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
+        let (users, iterations) = self.user_counts(end_ns);
+        let facts = WindowFacts {
+            at_s: end_ns as f64 / 1e9,
+            length_s,
+            phase: match self.transport.control().phase() {
+                RunPhase::Starting | RunPhase::Running => Phase::Running,
+                RunPhase::Draining | RunPhase::Ending => Phase::Draining,
+            },
+            users,
+            generator: self.health.measure(&self.transport, length_s),
+            totals: self.totals(),
+            events: std::mem::take(&mut self.events),
+            iterations: iterations - self.iterations,
+        };
+        self.iterations = iterations;
+        self.closed_ns = end_ns;
+        let snapshot = self.window.close(facts);
+        self.fold.add(&snapshot);
+        // A watcher that has gone away is no reason to stop measuring.
+        let _ = self.watchers.send(Box::new(snapshot));
+    }
+
+    fn user_counts(&self, now_ns: u64) -> (UserCounts, u64) {
+        let mut users = UserCounts::default();
+        let mut iterations = 0;
+        for worker in 0..self.feeds.len() {
+            let control = self.transport.worker(worker);
+            iterations += control.iterations.load(Ordering::Relaxed);
+            if !self.feeds[worker].gone {
+                users.active += control.active_users.load(Ordering::Relaxed);
+                users.in_flight += control.in_flight.load(Ordering::Relaxed);
+            }
+        }
+        if self.transport.control().phase() == RunPhase::Running {
+            users.target = self.pattern.target_at(Duration::from_nanos(now_ns)).round() as u64;
+        }
+        (users, iterations)
+    }
+
+    /// Counts since the start; `ok` and `failed` are filled in by the window, which alone knows them.
+    fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for (worker, feed) in self.feeds.iter().enumerate() {
+            let control = self.transport.worker(worker);
+            let submitted = control.submitted.load(Ordering::Relaxed);
+            let lost = control.lost.load(Ordering::Relaxed);
+            totals.intended += control.intended.load(Ordering::Relaxed);
+            totals.not_sent += control.not_sent.load(Ordering::Relaxed);
+            totals.sent += submitted;
+            totals.lost += lost;
+            if feed.gone {
+                totals.unknown += submitted.saturating_sub(feed.drained + lost);
+            }
+        }
+        totals
+    }
+}
+
+/// The name that a worker's record carries: one known before the run, or one chosen at run time.
+fn name_of<'n>(names: &'n [String], words: &'n [Text], id: u32) -> &'n str {
+    let id = id as usize;
+    match names.get(id) {
+        Some(name) => name,
+        None => words.get(id - names.len()).map_or("other", |word| word.text.as_str()),
+    }
+}

@@ -1,0 +1,99 @@
+//! How the generator itself is doing, measured from the supervisor. Neighbours: `aggregator.rs` asks once a window.
+//! Invariant: reading a worker's figures never waits for the worker.
+
+use crate::clock::{monotonic_ns, process_cpu_ns};
+use loadforge_analysis::GeneratorWindow;
+use loadforge_ring::{Transport, TransportKind, WorkerState};
+use procfs::process::Process;
+use std::sync::atomic::Ordering;
+
+/// A heartbeat this late counts as missed.
+const MISSED_AFTER_NS: u64 = 1_000_000_000;
+/// Memory is read every so many windows: the kernel walks all pages for it.
+const MEMORY_EVERY: u32 = 5;
+
+/// Measures workers window by window.
+pub struct Health {
+    /// By worker: its process, or the supervisor's own for threads.
+    pids: Vec<i32>,
+    cpu_ns: Vec<u64>,
+    spin_ns: Vec<u64>,
+    own_cpu_ns: u64,
+    stalls: u64,
+    missed: u64,
+    windows: u32,
+    measured_ns: u64,
+}
+
+impl Health {
+    /// Nothing measured yet; `pids` are the workers' processes.
+    pub fn new(pids: Vec<i32>) -> Health {
+        let workers = pids.len();
+        Health {
+            pids,
+            cpu_ns: vec![0; workers],
+            spin_ns: vec![0; workers],
+            own_cpu_ns: process_cpu_ns(),
+            stalls: 0,
+            missed: 0,
+            windows: 0,
+            measured_ns: monotonic_ns(),
+        }
+    }
+
+    /// The figures since the last call, over a window of `length_s` seconds.
+    pub fn measure(&mut self, transport: &Transport, length_s: f64) -> GeneratorWindow {
+        let now_ns = monotonic_ns();
+        // Our own delay says nothing about the workers.
+        let own_delay_ns = now_ns.saturating_sub(self.measured_ns + (length_s * 1e9) as u64);
+        self.measured_ns = now_ns;
+        let percent = |ns: u64| (ns as f64 / 1e9) / length_s.max(1e-3) * 100.0;
+        let mut window = GeneratorWindow::default();
+        let mut stalls = 0;
+        let mut workers_cpu_ns = 0;
+        for worker in 0..transport.workers() {
+            let control = transport.worker(worker);
+            let cpu_ns = control.cpu_ns.load(Ordering::Relaxed);
+            let spin_ns = control.spin_ns.load(Ordering::Relaxed);
+            let spun = spin_ns.saturating_sub(self.spin_ns[worker]);
+            let used = cpu_ns.saturating_sub(self.cpu_ns[worker]);
+            workers_cpu_ns += used;
+            window.cpu_percent.push(percent(used.saturating_sub(spun)));
+            window.spin_percent.push(percent(spun));
+            (self.cpu_ns[worker], self.spin_ns[worker]) = (cpu_ns, spin_ns);
+            let state = control.state();
+            window.alive.push(state != WorkerState::Done);
+            stalls += control.stalls.load(Ordering::Relaxed);
+            let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
+            if state == WorkerState::Running && silent_ns > MISSED_AFTER_NS + own_delay_ns {
+                self.missed += 1;
+                window.missed_heartbeats += 1;
+            }
+        }
+        window.ring_stalls = stalls - self.stalls;
+        self.stalls = stalls;
+        let own_cpu_ns = process_cpu_ns();
+        let own = own_cpu_ns - self.own_cpu_ns;
+        self.own_cpu_ns = own_cpu_ns;
+        let threads_cpu_ns =
+            if transport.kind() == TransportKind::Channel { workers_cpu_ns } else { 0 };
+        window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
+        if self.windows % MEMORY_EVERY == 0 {
+            window.memory_bytes = self.memory_bytes();
+        }
+        self.windows += 1;
+        window
+    }
+
+    /// Proportional set size of the supervisor and its workers together; 0 where /proc does not tell.
+    fn memory_bytes(&self) -> u64 {
+        let own = std::process::id() as i32;
+        let others = self.pids.iter().copied().filter(|pid| *pid != own);
+        std::iter::once(own).chain(others).filter_map(proportional_set_bytes).sum()
+    }
+}
+
+fn proportional_set_bytes(pid: i32) -> Option<u64> {
+    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
+    rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+}

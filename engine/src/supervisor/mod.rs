@@ -1,0 +1,440 @@
+//! The supervisor: forks the workers, puts every event in one order in one place (the dispatcher, on the main thread)
+//! and decides there. Neighbours: `crew.rs` holds the workers, `aggregator.rs` runs beside it as a thread.
+//! Invariant: a decision is made here, written to the control page, and only then told to the workers by their bells.
+
+mod aggregator;
+mod crew;
+mod health;
+
+use crate::{
+    clock::{Epoch, monotonic_ns},
+    prepare::Prepared,
+    worker::{Assignment, WorkerEnds},
+};
+use aggregator::{Aggregator, Notice};
+use crew::{END_SIGNALS, Ended, Member, end_signals};
+use crossbeam::channel::{Sender, unbounded};
+use health::Health;
+use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome, Snapshot};
+use loadforge_ring::{RunPhase, Transport, TransportKind, WorkerState};
+use nix::{
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::{
+        eventfd::{EfdFlags, EventFd},
+        signal::{SigHandler, SigmaskHow, Signal, signal, sigprocmask},
+    },
+};
+use std::{
+    io::{self, Read},
+    os::{fd::AsFd, unix::net::UnixStream},
+    sync::{Arc, atomic::Ordering},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+/// How far ahead of now t0 is set, so that every worker is awake when it comes.
+const START_AHEAD_NS: u64 = 20_000_000;
+/// How long workers may take to get ready; who has not by then is dropped.
+const READY_WITHIN_NS: u64 = 5_000_000_000;
+/// How long workers may take to leave once they have been told to end.
+const LEAVE_WITHIN_NS: u64 = 1_500_000_000;
+/// A worker whose heartbeat is this old is stuck.
+const STUCK_AFTER_NS: u64 = 3_000_000_000;
+/// The longest the dispatcher sleeps.
+const TICK_NS: u64 = 20_000_000;
+/// The signals that the dispatcher answers to.
+const ANSWERED: [Signal; 2] = [Signal::SIGINT, Signal::SIGTERM];
+
+/// Why a run could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The system refused a process, a thread or a descriptor.
+    #[error("the workers could not be started: {0}")]
+    Start(#[from] io::Error),
+    /// Every worker failed before the run began.
+    #[error("no worker got ready: {0}")]
+    NoWorker(String),
+    /// A second signal came before the run began.
+    #[error("ended by a signal before the run began")]
+    Signalled,
+}
+
+/// How a run ended, and all its figures.
+pub struct RunEnd {
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Every snapshot, folded.
+    pub fold: RunFold,
+    /// A second signal ended it.
+    pub killed: bool,
+    /// Workers that died or were ended.
+    pub workers_lost: u32,
+}
+
+impl Prepared {
+    /// Carries the plan out. `observe` is called once, after the fork, and may start threads; the channel it returns
+    /// gets a snapshot a second and is dropped when the run is over.
+    ///
+    /// # Errors
+    /// When workers cannot be started, or none gets ready.
+    pub fn run(
+        self,
+        observe: impl FnOnce() -> Sender<Box<Snapshot>>,
+    ) -> Result<RunEnd, RunError> {
+        let mut dispatcher = Dispatcher::start(&self)?;
+        let watchers = observe();
+        let ran = dispatcher.run(&self, watchers);
+        restore_default_signals();
+        ran
+    }
+
+    fn assignment(&self, worker: usize) -> Assignment {
+        let plan = &self.plan;
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Assignment {
+            worker,
+            cpu: plan.cpus[worker],
+            transport: self.transport.clone(),
+            wire: self.wire,
+            scenario: Arc::clone(&plan.scenario),
+            addresses: plan.addresses.clone(),
+            users: plan.users.clone(),
+            ends: WorkerEnds {
+                duration_ns: ns(plan.duration),
+                graceful_ns: ns(plan.graceful_stop),
+                max_requests: plan.max_requests,
+                may_spin: plan.may_spin,
+            },
+            time_limit_ns: ns(plan.time_limit),
+            seed: plan.seed,
+        }
+    }
+}
+
+/// Puts every event of a run in one order and decides.
+struct Dispatcher {
+    crew: Vec<Member>,
+    transport: Transport,
+    epoch: Epoch,
+    signals: UnixStream,
+    presses: u32,
+    stuck: Vec<bool>,
+    notices: Option<Sender<Notice>>,
+    aggregator: Option<JoinHandle<RunFold>>,
+    outcome: RunOutcome,
+    killed: bool,
+    /// When workers must have left, on CLOCK_MONOTONIC; set by the drain, moved by the end.
+    end_by_ns: u64,
+    looked_ns: u64,
+}
+
+impl Dispatcher {
+    /// Forks or spawns the workers, then takes the signals over: a handler inherited over the fork would count one
+    /// press of Ctrl-C once per process.
+    fn start(prepared: &Prepared) -> Result<Dispatcher, RunError> {
+        let transport = prepared.transport.clone();
+        let mut earlier = nix::sys::signal::SigSet::empty();
+        let block = SigmaskHow::SIG_BLOCK;
+        sigprocmask(block, Some(&end_signals()), Some(&mut earlier)).map_err(io::Error::from)?;
+        let mut crew = Vec::new();
+        for worker in 0..transport.workers() {
+            let bell = Arc::new(
+                EventFd::from_flags(EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC)
+                    .map_err(io::Error::from)?,
+            );
+            let assignment = prepared.assignment(worker);
+            crew.push(match transport.kind() {
+                TransportKind::SharedMemory => Member::fork(assignment, bell)?,
+                TransportKind::Channel => Member::spawn(assignment, bell)?,
+            });
+        }
+        let (signals, writer) = UnixStream::pair()?;
+        signals.set_nonblocking(true)?;
+        for signal in ANSWERED {
+            signal_hook::low_level::pipe::register(signal as i32, writer.try_clone()?)?;
+        }
+        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&earlier), None).map_err(io::Error::from)?;
+        Ok(Dispatcher {
+            stuck: vec![false; crew.len()],
+            crew,
+            transport,
+            epoch: Epoch::new(0),
+            signals,
+            presses: 0,
+            notices: None,
+            aggregator: None,
+            outcome: RunOutcome::Completed,
+            killed: false,
+            end_by_ns: u64::MAX,
+            looked_ns: monotonic_ns(),
+        })
+    }
+
+    fn run(
+        &mut self,
+        prepared: &Prepared,
+        watchers: Sender<Box<Snapshot>>,
+    ) -> Result<RunEnd, RunError> {
+        self.wait_until_ready()?;
+        self.begin(prepared, watchers)?;
+        self.dispatch(prepared);
+        Ok(self.finish())
+    }
+
+    /// Waits until every worker is ready; those that are not in time are dropped.
+    fn wait_until_ready(&mut self) -> Result<(), RunError> {
+        let deadline_ns = monotonic_ns() + READY_WITHIN_NS;
+        let mut words = Vec::new();
+        loop {
+            self.sleep(1_000_000);
+            self.count_presses();
+            if self.presses > 0 {
+                return Err(RunError::Signalled);
+            }
+            let late = monotonic_ns() > deadline_ns;
+            let mut waiting = false;
+            for (worker, member) in self.crew.iter_mut().enumerate() {
+                let not_ready = self.transport.worker(worker).state() == WorkerState::Starting;
+                if not_ready && member.ended.is_none() {
+                    if late {
+                        member.kill();
+                    }
+                    waiting = true;
+                }
+                let ended = member.look();
+                words.append(&mut member.error_lines());
+                if let (true, Some(Ended::Badly(how))) = (ended, &member.ended) {
+                    words.push(format!("worker {worker} {how}"));
+                }
+            }
+            if self.crew.iter().all(|member| member.ended.is_some()) {
+                return Err(RunError::NoWorker(words.join("; ")));
+            }
+            if !waiting || (late && !self.crew.iter().any(Member::is_process)) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Sets t0, starts the aggregator and lets the workers go.
+    fn begin(
+        &mut self,
+        prepared: &Prepared,
+        watchers: Sender<Box<Snapshot>>,
+    ) -> Result<(), RunError> {
+        let t0_ns = monotonic_ns() + START_AHEAD_NS;
+        self.epoch = Epoch::new(t0_ns);
+        let (notices, inbox) = unbounded();
+        let aggregator = Aggregator::new(
+            &self.transport,
+            self.epoch,
+            prepared.plan.scenario.endpoints().to_vec(),
+            prepared.plan.users.clone(),
+            Health::new(self.crew.iter().map(Member::pid).collect()),
+            inbox,
+            watchers,
+        );
+        self.aggregator =
+            Some(thread::Builder::new().name("aggregator".into()).spawn(|| aggregator.run())?);
+        self.notices = Some(notices);
+        for worker in 0..self.crew.len() {
+            if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
+                self.report_lost(worker, &how);
+            }
+        }
+        self.share_out();
+        let control = self.transport.control();
+        control.t0_ns.store(t0_ns, Ordering::Relaxed);
+        control.set_phase(RunPhase::Running);
+        self.ring_all();
+        Ok(())
+    }
+
+    /// The dispatcher's loop: until every worker has left.
+    fn dispatch(&mut self, prepared: &Prepared) {
+        let plan = &prepared.plan;
+        let duration_ns = u64::try_from(plan.duration.as_nanos()).unwrap_or(u64::MAX);
+        let planned_end_ns = self.epoch.clock_ns(duration_ns);
+        while self.crew.iter().any(|member| member.ended.is_none()) {
+            let now_ns = monotonic_ns();
+            let next_ns = planned_end_ns.min(self.end_by_ns).max(now_ns + 1_000_000);
+            self.sleep((next_ns - now_ns).min(TICK_NS));
+            self.answer_signals(plan.graceful_stop);
+            self.look_after_workers();
+            let now_ns = monotonic_ns();
+            let control = self.transport.control();
+            // Relaxed: workers stop by themselves at the limit; this only makes it official.
+            let taken = control.requests_taken.load(Ordering::Relaxed);
+            if control.phase() == RunPhase::Running {
+                if now_ns >= planned_end_ns {
+                    self.drain("the planned end", plan.graceful_stop);
+                } else if plan.max_requests.is_some_and(|max| taken >= max) {
+                    self.drain("the limit of requests was reached", plan.graceful_stop);
+                }
+            }
+            self.enforce_end();
+        }
+    }
+
+    /// Sleeps until something happens, at most `longest_ns`.
+    fn sleep(&self, longest_ns: u64) {
+        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        for member in &self.crew {
+            fds.extend(member.watched().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+        }
+        let milliseconds = u16::try_from(longest_ns.div_ceil(1_000_000)).unwrap_or(u16::MAX);
+        // EINTR and time-outs alike: the caller looks at everything anyway.
+        let _ = poll(&mut fds, PollTimeout::from(milliseconds));
+    }
+
+    fn count_presses(&mut self) {
+        let mut bytes = [0; 16];
+        while let Ok(count @ 1..) = self.signals.read(&mut bytes) {
+            self.presses += count as u32;
+        }
+    }
+
+    fn answer_signals(&mut self, graceful_stop: Duration) {
+        let before = self.presses;
+        self.count_presses();
+        if self.presses == before {
+            return;
+        }
+        if before == 0 && self.transport.control().phase() == RunPhase::Running {
+            self.outcome = RunOutcome::Interrupted;
+            self.drain("a signal", graceful_stop);
+        }
+        // A signal while the planned end drains counts as the first of two, too.
+        if self.presses >= 2 {
+            self.outcome = RunOutcome::Interrupted;
+            self.killed = true;
+            self.transport.control().set_phase(RunPhase::Ending);
+            self.ring_all();
+            self.crew.iter().for_each(Member::kill);
+        }
+    }
+
+    fn look_after_workers(&mut self) {
+        let now_ns = monotonic_ns();
+        // Our own delay says nothing about the workers.
+        let own_delay_ns = now_ns.saturating_sub(self.looked_ns + TICK_NS);
+        self.looked_ns = now_ns;
+        for worker in 0..self.crew.len() {
+            let ended = self.crew[worker].look();
+            for line in self.crew[worker].error_lines() {
+                self.tell(EventKind::WorkerOutput, format!("worker {worker}: {line}"));
+            }
+            if ended {
+                if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
+                    self.report_lost(worker, &how);
+                    self.share_out();
+                    self.ring_all();
+                }
+                continue;
+            }
+            let control = self.transport.worker(worker);
+            let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
+            let is_stuck = control.state() == WorkerState::Running
+                && self.crew[worker].ended.is_none()
+                && silent_ns > STUCK_AFTER_NS + own_delay_ns;
+            if is_stuck && !self.stuck[worker] {
+                let cpu = self.crew[worker].cpu;
+                let text = format!(
+                    "worker {worker} (CPU {cpu}) has given no sign of life for {:.1} s",
+                    silent_ns as f64 / 1e9
+                );
+                self.tell(EventKind::WorkerStuck, text);
+            }
+            self.stuck[worker] = is_stuck;
+        }
+    }
+
+    fn report_lost(&mut self, worker: usize, how: &str) {
+        let cpu = self.crew[worker].cpu;
+        self.notify(Notice::Lost(worker));
+        let left = self.crew.iter().filter(|member| member.ended.is_none()).count();
+        let then = match left {
+            0 => "no worker is left".to_owned(),
+            1 => "the other worker takes over its users".to_owned(),
+            left => format!("the other {left} take over its users"),
+        };
+        self.tell(EventKind::WorkerLost, format!("worker {worker} (CPU {cpu}) {how}; {then}"));
+        let running = self.transport.control().phase() <= RunPhase::Running;
+        if left == 0 && running {
+            self.outcome = RunOutcome::Aborted;
+        }
+    }
+
+    /// Gives each living worker its place among the living.
+    fn share_out(&self) {
+        let living: Vec<usize> =
+            (0..self.crew.len()).filter(|worker| self.crew[*worker].ended.is_none()).collect();
+        for (place, worker) in living.iter().enumerate() {
+            self.transport.worker(*worker).set_share(place as u32, living.len() as u32);
+        }
+    }
+
+    fn drain(&mut self, why: &str, graceful_stop: Duration) {
+        self.transport.control().set_phase(RunPhase::Draining);
+        self.ring_all();
+        let graceful_ns = u64::try_from(graceful_stop.as_nanos()).unwrap_or(u64::MAX);
+        self.end_by_ns = monotonic_ns().saturating_add(graceful_ns);
+        self.tell(EventKind::Drain, format!("draining: {why}"));
+    }
+
+    /// Ends workers that do not leave by themselves.
+    fn enforce_end(&mut self) {
+        let now_ns = monotonic_ns();
+        if now_ns < self.end_by_ns {
+            return;
+        }
+        if self.transport.control().phase() == RunPhase::Ending {
+            self.crew.iter().for_each(Member::kill);
+        } else {
+            self.transport.control().set_phase(RunPhase::Ending);
+            self.ring_all();
+        }
+        self.end_by_ns = now_ns + LEAVE_WITHIN_NS;
+    }
+
+    fn finish(&mut self) -> RunEnd {
+        self.notify(Notice::Finish);
+        let fold = match self.aggregator.take().map(JoinHandle::join) {
+            Some(Ok(fold)) => fold,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => unreachable!("the aggregator is started before the run"),
+        };
+        let lost = self.crew.iter().filter(|member| member.ended != Some(Ended::Well)).count();
+        RunEnd {
+            outcome: self.outcome,
+            fold,
+            killed: self.killed,
+            workers_lost: lost as u32,
+        }
+    }
+
+    fn ring_all(&self) {
+        self.crew.iter().for_each(Member::ring);
+    }
+
+    fn tell(&self, kind: EventKind, text: String) {
+        let at_s = self.epoch.now_ns() as f64 / 1e9;
+        self.notify(Notice::Event(Event { at_s, kind, text }));
+    }
+
+    fn notify(&self, notice: Notice) {
+        if let Some(notices) = &self.notices {
+            // An aggregator that panicked is found out when it is joined.
+            let _ = notices.send(notice);
+        }
+    }
+}
+
+/// After the run a signal does what it does to any program: reports are being written, and a person who is tired of
+/// waiting shall not have to wait.
+fn restore_default_signals() {
+    for signal_number in END_SIGNALS {
+        // SAFETY: the default action installs no handler code.
+        let _ = unsafe { signal(signal_number, SigHandler::SigDfl) };
+    }
+}

@@ -1,0 +1,94 @@
+//! The `Client` that virtual users speak through, on the wire. Neighbours: `exchange.rs` does the work.
+//! Invariant: the core is borrowed only within a call, never while a user's code runs.
+
+use super::exchange::Core;
+use crate::wire::Wire;
+use loadforge_ring::{TextKind, raise};
+use loadforge_scenarios::{Client, Failure, NameId, Request, Response, Seat};
+use std::{
+    cell::RefCell,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+/// A worker's core as its users see it.
+pub struct WireClient<W>(pub Rc<RefCell<Core<W>>>);
+
+impl<W: Wire> Client for WireClient<W> {
+    fn now_ns(&self) -> u64 {
+        self.0.borrow().desk.epoch.now_ns()
+    }
+
+    fn name_id(&self, name: &str) -> NameId {
+        let desk = &mut self.0.borrow_mut().desk;
+        NameId(desk.static_names + desk.texts.intern(TextKind::Name, 0, name).0)
+    }
+
+    fn poll_iteration(&self, seat: Seat, cx: &mut Context<'_>) -> Poll<bool> {
+        let desk = &mut self.0.borrow_mut().desk;
+        desk.close_record(seat.0);
+        if desk.is_leaving(seat.0) {
+            return Poll::Ready(false);
+        }
+        let now_ns = desk.now_ns;
+        let place = &mut desk.seats[seat.0 as usize];
+        if !place.waited {
+            // An iteration that waited for nothing would keep the worker from everything else.
+            place.waited = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        place.waited = false;
+        if place.ready_ns == 0 {
+            place.ready_ns = now_ns;
+        }
+        Poll::Ready(true)
+    }
+
+    fn end_iteration(&self, _seat: Seat, failed: bool) {
+        let core = self.0.borrow();
+        let control = core.desk.control();
+        raise(&control.iterations, 1);
+        if failed {
+            raise(&control.iterations_failed, 1);
+        }
+    }
+
+    fn begin_teardown(&self, seat: Seat) {
+        self.0.borrow_mut().desk.seats[seat.0 as usize].in_teardown = true;
+    }
+
+    fn submit(&self, seat: Seat, request: &Request) {
+        self.0.borrow_mut().submit(seat.0, request);
+    }
+
+    fn poll_response(
+        &self,
+        seat: Seat,
+        request: &Request,
+        response: &mut Response,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Failure>> {
+        let core = &mut *self.0.borrow_mut();
+        // First, because a failure on the spot wakes whoever waits.
+        core.desk.seats[seat.0 as usize].keep_waker(cx);
+        let polled = core.poll_response(seat.0, request, response);
+        core.desk.seats[seat.0 as usize].waited |= polled.is_pending();
+        polled
+    }
+
+    fn judge(&self, seat: Seat, failure: Option<&Failure>) {
+        self.0.borrow_mut().desk.judge(seat.0, failure);
+    }
+
+    fn poll_sleep(&self, seat: Seat, until_ns: u64, cx: &mut Context<'_>) -> Poll<()> {
+        let core = &mut *self.0.borrow_mut();
+        if core.sleep_is_over(seat.0, until_ns) {
+            return Poll::Ready(());
+        }
+        let place = &mut core.desk.seats[seat.0 as usize];
+        place.keep_waker(cx);
+        place.waited = true;
+        Poll::Pending
+    }
+}

@@ -1,0 +1,273 @@
+//! Everything of a worker that is not the wire: seats, timers, records, the control page. Events of the wire are
+//! handled here, without the wire at hand. Neighbours: `exchange.rs` combines it with the wire.
+//! Invariant: every request counted as submitted is recorded exactly once, when its record is closed.
+
+use super::{
+    seat::{Flight, Seat},
+    timers::{Due, Timers},
+};
+use crate::{
+    clock::Epoch,
+    http1::Progress,
+    wire::{Action, ConnId, Event},
+};
+use loadforge_ring::{
+    FLAG_BYTES_SATURATED, FLAG_CONNECTED, RecordKind, RecordSink, RequestRecord, TextKind,
+    TextWriter, Transport, WorkerControl, raise,
+};
+use loadforge_scenarios::{ErrorKind, Failure, Request};
+
+/// Where the run stands, as this worker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// Users work.
+    Running,
+    /// Users leave; requests in flight may finish.
+    Draining,
+    /// Whatever is still in flight is cut.
+    Ending,
+}
+
+/// A worker's books.
+pub struct Desk {
+    /// This worker's index.
+    pub worker: usize,
+    /// Rings, control page and text tables.
+    pub transport: Transport,
+    /// Where records go.
+    pub sink: RecordSink,
+    /// Names and error details found at run time.
+    pub texts: TextWriter,
+    /// Users' places.
+    pub seats: Vec<Seat>,
+    /// By connection slot: the seat that owns it, and the origin it leads to.
+    pub owners: Vec<(u32, u16)>,
+    /// Deadlines.
+    pub timers: Timers,
+    /// The run's clock.
+    pub epoch: Epoch,
+    /// The last time read, ns since the epoch.
+    pub now_ns: u64,
+    /// Where the run stands.
+    pub stage: Stage,
+    /// The control page has changed.
+    pub rung: bool,
+    /// Requests submitted and not ended.
+    pub in_flight: u64,
+    /// Names known before the run; later ones are counted behind them.
+    pub static_names: u32,
+}
+
+impl Desk {
+    /// This worker's lines of the control page.
+    pub fn control(&self) -> &WorkerControl {
+        self.transport.worker(self.worker)
+    }
+
+    /// Whether the user of this seat is to begin nothing new.
+    pub fn is_leaving(&self, seat: u32) -> bool {
+        self.stage >= Stage::Draining || self.seats[seat as usize].retiring
+    }
+
+    /// Opens the record of a request that is being submitted.
+    pub fn open_record(&mut self, index: u32, request: &Request, now_ns: u64) {
+        let seat = &mut self.seats[index as usize];
+        let intended_ns = if seat.ready_ns == 0 { now_ns } else { seat.ready_ns.min(now_ns) };
+        seat.record = RequestRecord {
+            intended_ns,
+            sent_ns: now_ns,
+            name: request.name.0,
+            user: seat.user_id,
+            method: request.method as u8,
+            kind: RecordKind::Request as u8,
+            ..RequestRecord::default()
+        };
+        seat.detail = None;
+        self.in_flight += 1;
+        let control = self.control();
+        raise(&control.intended, 1);
+        raise(&control.submitted, 1);
+    }
+
+    /// The request of this seat has ended: completes its record and wakes the user.
+    pub fn finish(&mut self, index: u32, now_ns: u64, result: Result<(), Failure>) {
+        let seat = &mut self.seats[index as usize];
+        debug_assert!(seat.flight.is_under_way(), "only a request under way can end");
+        seat.record.done_ns = now_ns.max(seat.record.sent_ns);
+        seat.record.status = seat.reader.response().status();
+        let bytes_in = seat.reader.bytes_in();
+        seat.record.bytes_in = u32::try_from(bytes_in).unwrap_or(u32::MAX);
+        if bytes_in > u64::from(u32::MAX) {
+            seat.record.flags |= FLAG_BYTES_SATURATED;
+        }
+        seat.ready_ns = seat.record.done_ns;
+        seat.record_open = true;
+        if let Err(failure) = &result {
+            seat.record.error = failure.kind as u8;
+            seat.detail = Some(self.texts.intern(
+                TextKind::ErrorDetail,
+                failure.kind as u8,
+                &failure.detail,
+            ));
+        }
+        seat.flight = Flight::Done(result);
+        seat.wake();
+        self.in_flight -= 1;
+    }
+
+    /// The scenario's judgement of the last answer.
+    pub fn judge(&mut self, index: u32, failure: Option<&Failure>) {
+        let seat = &mut self.seats[index as usize];
+        if !seat.record_open {
+            return;
+        }
+        seat.record.error = failure.map_or(0, |failure| failure.kind as u8);
+        // A status needs no words of its own: it stands in the record.
+        seat.detail = failure.filter(|failure| failure.kind != ErrorKind::Status).map(|failure| {
+            self.texts.intern(TextKind::ErrorDetail, failure.kind as u8, &failure.detail)
+        });
+    }
+
+    /// Hands the seat's record over, if there is one: nothing more will be said about it.
+    pub fn close_record(&mut self, index: u32) {
+        let seat = &mut self.seats[index as usize];
+        if !seat.record_open {
+            return;
+        }
+        seat.record_open = false;
+        self.sink.push(&seat.record);
+        if let Some(detail) = seat.detail.take() {
+            self.texts.add(detail, 1);
+        }
+    }
+
+    /// A panic in a user's own code, with its place.
+    pub fn note_panic(&mut self, place: &str) {
+        let text = self.texts.intern(TextKind::PanicPlace, ErrorKind::Panic as u8, place);
+        self.texts.add(text, 1);
+        raise(&self.control().iterations_failed, 1);
+    }
+
+    /// Ends a sleep whose time has come.
+    pub fn fire_sleep(&mut self, index: u32, token: u32) {
+        let seat = &mut self.seats[index as usize];
+        if seat.sleep_token == token && seat.sleep_until_ns.is_some() && !seat.sleep_over {
+            seat.sleep_over = true;
+            seat.wake();
+        }
+    }
+
+    /// Moves the seat's limit timer to its request's limit, if that has not been done by an earlier request.
+    pub fn arm_limit(&mut self, index: u32) {
+        let seat = &mut self.seats[index as usize];
+        if seat.limit_timer_ns > seat.limit_ns {
+            seat.limit_timer_ns = seat.limit_ns;
+            self.timers.arm(seat.limit_ns, index, Due::Limit);
+        }
+    }
+
+    /// Deals with an event of the wire.
+    pub fn on_event(&mut self, event: Event<'_>, clock_ns: u64) -> Action {
+        let now_ns = self.epoch.since_start_ns(clock_ns);
+        self.now_ns = now_ns;
+        match event {
+            Event::Rung => {
+                self.rung = true;
+                Action::Keep
+            }
+            Event::Connected(conn) => self.on_connected(conn, now_ns),
+            Event::ConnectFailed(conn, errno) => {
+                let (index, origin) = self.owners[conn.slot as usize];
+                let seat = &mut self.seats[index as usize];
+                seat.connections[usize::from(origin)] = None;
+                if matches!(seat.flight, Flight::Connecting(current) if current == conn) {
+                    seat.flight = Flight::ConnectFailed(errno);
+                    seat.wake();
+                }
+                Action::Close
+            }
+            Event::Data(conn, bytes) => self.on_data(conn, bytes, now_ns),
+            Event::Closed(conn, errno) => {
+                self.on_closed(conn, errno, now_ns);
+                Action::Close
+            }
+        }
+    }
+
+    fn on_connected(&mut self, conn: ConnId, now_ns: u64) -> Action {
+        let (index, _) = self.owners[conn.slot as usize];
+        let seat = &mut self.seats[index as usize];
+        match seat.flight {
+            Flight::Connecting(current) if current == conn => {
+                seat.record.flags |= FLAG_CONNECTED;
+                let took_ns = now_ns.saturating_sub(seat.connecting_since_ns);
+                seat.record.connect_us = micros(took_ns);
+                seat.flight = Flight::Connected(conn);
+                seat.wake();
+                Action::Keep
+            }
+            // The request gave up on it in the meantime.
+            _ => Action::Close,
+        }
+    }
+
+    fn on_data(&mut self, conn: ConnId, bytes: &[u8], now_ns: u64) -> Action {
+        let (index, origin) = self.owners[conn.slot as usize];
+        let seat = &mut self.seats[index as usize];
+        if !matches!(seat.flight, Flight::Sent(current) if current == conn) {
+            // Nobody asked: the connection cannot be trusted with the next request.
+            seat.connections[usize::from(origin)] = None;
+            return Action::Close;
+        }
+        if !seat.reader.has_begun() {
+            seat.record.first_byte_us = micros(now_ns.saturating_sub(seat.record.sent_ns));
+        }
+        let (result, action) = match seat.reader.feed(bytes) {
+            Progress::More => return Action::Keep,
+            Progress::Complete { reusable: true } => (Ok(()), Action::Keep),
+            Progress::Complete { reusable: false } => (Ok(()), Action::Close),
+            Progress::Failed(failure) => (Err(failure), Action::Close),
+        };
+        if action == Action::Close {
+            seat.connections[usize::from(origin)] = None;
+        }
+        self.finish(index, now_ns, result);
+        action
+    }
+
+    fn on_closed(&mut self, conn: ConnId, errno: Option<i32>, now_ns: u64) {
+        let (index, origin) = self.owners[conn.slot as usize];
+        let seat = &mut self.seats[index as usize];
+        seat.connections[usize::from(origin)] = None;
+        if !matches!(seat.flight, Flight::Sent(current) if current == conn) {
+            return;
+        }
+        if seat.on_reused_connection && seat.idempotent && !seat.reader.has_begun() {
+            seat.flight = Flight::Retry;
+            seat.wake();
+            return;
+        }
+        let result = match errno {
+            Some(errno) => {
+                Err(Failure::new(ErrorKind::Reset, error_words("the connection broke", errno)))
+            }
+            None => match seat.reader.end_of_stream() {
+                Progress::Complete { .. } => Ok(()),
+                Progress::Failed(failure) => Err(failure),
+                Progress::More => unreachable!("the end of a stream ends the answer"),
+            },
+        };
+        self.finish(index, now_ns, result);
+    }
+}
+
+/// µs for a record's phase, saturating.
+pub fn micros(ns: u64) -> u32 {
+    u32::try_from(ns / 1000).unwrap_or(u32::MAX)
+}
+
+/// An errno in the system's own words.
+pub fn error_words(what: &str, errno: i32) -> String {
+    let text = nix::errno::Errno::from_raw(errno).desc();
+    format!("{what}: {}", text.to_lowercase())
+}

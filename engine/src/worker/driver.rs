@@ -1,0 +1,204 @@
+//! The main future of a worker: turn after turn, let users run, enter the kernel once for all of them, fire timers,
+//! keep the control page up to date. Neighbours: everything in this folder.
+//! Invariant: a user made runnable by another user runs before the worker sleeps.
+
+use super::{
+    desk::Stage,
+    exchange::Core,
+    executor::yield_now,
+    users::Users,
+};
+use crate::{
+    clock::{monotonic_ns, thread_cpu_ns},
+    wire::{Wait, Wire},
+};
+use loadforge_ring::{RunPhase, WorkerControl};
+use loadforge_scenarios::{ErrorKind, Failure};
+use std::{cell::RefCell, io, rc::Rc, sync::atomic::Ordering, time::Duration};
+
+/// The longest a worker sleeps, and so the longest between two heartbeats of an idle one.
+const LONGEST_SLEEP_NS: u64 = 10_000_000;
+/// How long before a deadline a worker that may spin wakes up.
+const SPIN_NS: u64 = 50_000;
+/// Rounds of users waking users before the kernel is asked for news all the same.
+const ROUNDS_PER_TURN: u32 = 32;
+/// The same bound in time.
+const ROUNDS_NS: u64 = 100_000;
+
+/// When the run is over for a worker, and how long it may then take.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    /// Length of the run before it drains, ns.
+    pub duration_ns: u64,
+    /// How long requests in flight may take from then on, ns.
+    pub graceful_ns: u64,
+    /// Requests that may be sent over all workers, if bounded.
+    pub max_requests: Option<u64>,
+    /// Whether the worker has its CPU to itself.
+    pub may_spin: bool,
+}
+
+/// Drives one worker from t0 to its end.
+pub struct Driver<W> {
+    core: Rc<RefCell<Core<W>>>,
+    users: Users<W>,
+    ends: Ends,
+    /// When the page was last kept, ns since the epoch.
+    kept_ns: u64,
+    draining_since_ns: u64,
+}
+
+impl<W: Wire + 'static> Driver<W> {
+    /// A driver at t0.
+    pub fn new(core: Rc<RefCell<Core<W>>>, users: Users<W>, ends: Ends) -> Driver<W> {
+        Driver { core, users, ends, kept_ns: 0, draining_since_ns: 0 }
+    }
+
+    /// Runs until every user has left, or the run ends.
+    ///
+    /// # Errors
+    /// When the kernel refuses the wire as a whole.
+    pub async fn drive(mut self) -> io::Result<()> {
+        self.keep_page(true);
+        loop {
+            let idle = self.let_users_run().await;
+            self.core.borrow_mut().desk.sink.flush();
+            if self.is_over() {
+                return self.close();
+            }
+            self.turn(idle)?;
+            self.core.borrow_mut().fire_timers();
+            self.keep_page(false);
+        }
+    }
+
+    /// Lets users run until a whole round polled nobody: then nothing is runnable and the worker may sleep.
+    /// A single yield is not enough, since a user woken by another in the same round stands behind this future.
+    async fn let_users_run(&self) -> bool {
+        let began_ns = monotonic_ns();
+        for _ in 0..ROUNDS_PER_TURN {
+            let before = self.users.polls();
+            yield_now().await;
+            if self.users.polls() == before {
+                return true;
+            }
+            if monotonic_ns() - began_ns > ROUNDS_NS {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn turn(&mut self, idle: bool) -> io::Result<()> {
+        let Core { wire, desk, .. } = &mut *self.core.borrow_mut();
+        let wait = if idle { self.wait(desk) } else { Wait::No };
+        wire.turn(wait, &mut |event, clock_ns| desk.on_event(event, clock_ns))?;
+        Ok(())
+    }
+
+    fn wait(&self, desk: &super::desk::Desk) -> Wait {
+        let latest_ns = desk.now_ns + LONGEST_SLEEP_NS;
+        let end_ns = match desk.stage {
+            Stage::Running => self.ends.duration_ns,
+            _ => self.draining_since_ns.saturating_add(self.ends.graceful_ns),
+        };
+        let due_ns = desk.timers.next_ns().unwrap_or(u64::MAX);
+        let deadline_ns = latest_ns.min(end_ns).min(due_ns);
+        let precise = deadline_ns == due_ns && desk.timers.next_is_precise();
+        let spin_ns = if self.ends.may_spin && precise { SPIN_NS } else { 0 };
+        Wait::Until { deadline_ns: desk.epoch.clock_ns(deadline_ns), spin_ns }
+    }
+
+    /// Reads the control page, keeps our lines of it, and settles users; at most every 10 ms unless something changed.
+    fn keep_page(&mut self, at_once: bool) {
+        let share = {
+            let core = &mut *self.core.borrow_mut();
+            let desk = &mut core.desk;
+            let stage = self.stage(desk);
+            let changed = stage != desk.stage || std::mem::take(&mut desk.rung) || at_once;
+            if !changed && desk.now_ns < self.kept_ns + LONGEST_SLEEP_NS {
+                return;
+            }
+            self.kept_ns = desk.now_ns;
+            if desk.stage == Stage::Running && stage != Stage::Running {
+                self.draining_since_ns = desk.now_ns;
+            }
+            desk.stage = stage;
+            let control = desk.control();
+            self.write_page(control, desk.in_flight, core.wire.counts());
+            control.share()
+        };
+        if self.core.borrow().desk.stage == Stage::Running {
+            self.users.settle(share);
+        } else {
+            self.users.wake_all();
+        }
+    }
+
+    fn stage(&self, desk: &super::desk::Desk) -> Stage {
+        let control = desk.transport.control();
+        let limit_reached = self.ends.max_requests.is_some_and(|max| {
+            // Relaxed: a late look only lets users find out by themselves.
+            control.requests_taken.load(Ordering::Relaxed) >= max
+        });
+        let by_time = match desk.stage {
+            Stage::Running if desk.now_ns >= self.ends.duration_ns || limit_reached => {
+                Stage::Draining
+            }
+            Stage::Draining
+                if desk.now_ns >= self.draining_since_ns.saturating_add(self.ends.graceful_ns) =>
+            {
+                Stage::Ending
+            }
+            stage => stage,
+        };
+        let by_order = match control.phase() {
+            RunPhase::Starting | RunPhase::Running => Stage::Running,
+            RunPhase::Draining => Stage::Draining,
+            RunPhase::Ending => Stage::Ending,
+        };
+        by_time.max(by_order)
+    }
+
+    fn write_page(&self, control: &WorkerControl, in_flight: u64, counts: crate::wire::WireCounts) {
+        let set = |gauge: &std::sync::atomic::AtomicU64, value| gauge.store(value, Ordering::Relaxed);
+        set(&control.heartbeat_ns, monotonic_ns());
+        set(&control.active_users, self.users.alive());
+        set(&control.in_flight, in_flight);
+        set(&control.cpu_ns, thread_cpu_ns());
+        set(&control.spin_ns, counts.spin_ns);
+        set(&control.starvations, counts.starvations);
+    }
+
+    fn is_over(&self) -> bool {
+        let stage = self.core.borrow().desk.stage;
+        stage == Stage::Ending || (stage == Stage::Draining && self.users.alive() == 0)
+    }
+
+    /// Cuts what is still in flight, hands over the last records and writes the page for the last time.
+    fn close(self) -> io::Result<()> {
+        {
+            let core = &mut *self.core.borrow_mut();
+            let now_ns = core.desk.epoch.now_ns();
+            for index in 0..core.desk.seats.len() as u32 {
+                let graceful = Duration::from_nanos(self.ends.graceful_ns);
+                let detail = format!("in flight when the run ended (waited {graceful:?})");
+                core.cut(index, Failure::new(ErrorKind::Interrupted, detail), now_ns);
+                core.desk.close_record(index);
+            }
+        }
+        let patience_ns = monotonic_ns() + 1_000_000_000;
+        loop {
+            let core = &mut *self.core.borrow_mut();
+            core.desk.sink.flush();
+            // The aggregator empties the ring; a second is ample, and past it the spill is recovered from outside.
+            if core.desk.sink.backlog() == 0 || monotonic_ns() > patience_ns {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let core = self.core.borrow();
+        self.write_page(core.desk.control(), 0, core.wire.counts());
+        Ok(())
+    }
+}

@@ -1,0 +1,320 @@
+//! Requests on their way: connects, sends, retries, time limits. The wire and the desk together.
+//! Neighbours: `client.rs` calls from users' tasks, `driver.rs` from between them. Invariant: runs only in a user's
+//! own task or between turns, never inside a turn of the wire.
+
+use super::{
+    desk::{Desk, Stage, error_words},
+    seat::Flight,
+    timers::Due,
+};
+use crate::{
+    http1::{Keep, render_head},
+    wire::{ConnId, Outgoing, Wire},
+};
+use bytes::Bytes;
+use loadforge_ring::FLAG_RETRIED;
+use loadforge_scenarios::{Body, ErrorKind, Failure, Request, Response};
+use std::{net::SocketAddr, rc::Rc, sync::atomic::Ordering, task::Poll};
+
+/// Bodies up to this size travel behind their head in one piece; larger ones are not copied.
+const JOINED_BODY_BYTES: usize = 16 * 1024;
+
+/// An origin, ready for use.
+pub struct Destination {
+    /// What stands in the Host header.
+    pub authority: String,
+    /// Where it is; the first that worked stands first.
+    pub addresses: Vec<SocketAddr>,
+}
+
+/// A worker's core: its wire and its books.
+pub struct Core<W> {
+    /// Sockets.
+    pub wire: W,
+    /// Books.
+    pub desk: Desk,
+    /// By origin.
+    pub destinations: Vec<Destination>,
+    /// By fixed id: the request as bytes, with a body that is not copied.
+    pub rendered: Vec<Option<(Rc<[u8]>, Bytes)>>,
+    /// Time limit of a request that has none of its own, ns.
+    pub time_limit_ns: u64,
+    /// Requests that may be sent over all workers, if bounded.
+    pub max_requests: Option<u64>,
+}
+
+impl<W: Wire> Core<W> {
+    /// Begins a request for the user of this seat.
+    pub fn submit(&mut self, index: u32, request: &Request) {
+        self.desk.close_record(index);
+        let refused = {
+            let seat = &self.desk.seats[index as usize];
+            assert!(!seat.flight.is_under_way(), "a seat has one request under way at most");
+            self.desk.stage == Stage::Ending
+                || (self.desk.stage == Stage::Draining && !seat.in_teardown)
+                || !self.take_one_of_max()
+        };
+        if refused {
+            self.desk.seats[index as usize].flight = Flight::Done(Err(Failure::stopped()));
+            return;
+        }
+        let now_ns = self.desk.epoch.now_ns();
+        self.desk.open_record(index, request, now_ns);
+        let seat = &mut self.desk.seats[index as usize];
+        seat.addresses_tried = 0;
+        seat.idempotent = request.method.is_idempotent();
+        let limit_ns = request.time_limit_ns.unwrap_or(self.time_limit_ns);
+        seat.limit_ns = now_ns.saturating_add(limit_ns);
+        let keep = Keep { head: request.keep_head, body: request.keep_body };
+        seat.reader.begin(request.method, keep);
+        let origin = usize::from(request.origin.0);
+        match seat.connections.get(origin).copied().flatten() {
+            Some(conn) if self.wire.is_open(conn) => {
+                seat.on_reused_connection = true;
+                self.send(index, conn, request);
+            }
+            _ => self.connect(index, request, now_ns),
+        }
+        self.desk.arm_limit(index);
+    }
+
+    /// Takes one request out of the run's whole, if that is bounded.
+    fn take_one_of_max(&self) -> bool {
+        let taken = &self.desk.transport.control().requests_taken;
+        // Relaxed: the count alone decides.
+        self.max_requests.is_none_or(|max| taken.fetch_add(1, Ordering::Relaxed) < max)
+    }
+
+    /// What the user's task does when it is polled while its request is under way.
+    pub fn poll_response(
+        &mut self,
+        index: u32,
+        request: &Request,
+        response: &mut Response,
+    ) -> Poll<Result<(), Failure>> {
+        let seat = &mut self.desk.seats[index as usize];
+        match std::mem::take(&mut seat.flight) {
+            Flight::Done(result) => {
+                if result.is_ok() {
+                    seat.reader.swap_response(response);
+                    self.drop_unfinished_send(index, request);
+                }
+                return Poll::Ready(result);
+            }
+            Flight::Connected(conn) => {
+                seat.flight = Flight::Connecting(conn);
+                seat.on_reused_connection = false;
+                self.send(index, conn, request);
+            }
+            Flight::ConnectFailed(errno) => {
+                seat.flight = Flight::ConnectFailed(errno);
+                self.try_next_address(index, request, errno);
+            }
+            Flight::Retry => {
+                seat.flight = Flight::Retry;
+                seat.record.flags |= FLAG_RETRIED;
+                self.connect(index, request, self.desk.now_ns);
+            }
+            underway => seat.flight = underway,
+        }
+        // A failure on the spot is collected by the next poll, for which `finish` has woken the task.
+        Poll::Pending
+    }
+
+    /// An answer that came before its request was out: the connection cannot be used again.
+    fn drop_unfinished_send(&mut self, index: u32, request: &Request) {
+        let place = usize::from(request.origin.0);
+        let seat = &mut self.desk.seats[index as usize];
+        if let Some(conn) = seat.connections.get(place).copied().flatten()
+            && !self.wire.is_sent(conn)
+        {
+            seat.connections[place] = None;
+            self.wire.close(conn);
+        }
+    }
+
+    fn connect(&mut self, index: u32, request: &Request, now_ns: u64) {
+        let origin = request.origin.0;
+        let destination = &self.destinations[usize::from(origin)];
+        let tried = self.desk.seats[index as usize].addresses_tried as usize;
+        let address = destination.addresses[tried % destination.addresses.len()];
+        match self.wire.connect(address, None) {
+            Ok(conn) => {
+                let desk = &mut self.desk;
+                let slot = conn.slot as usize;
+                if desk.owners.len() <= slot {
+                    desk.owners.resize(slot + 1, (0, 0));
+                }
+                desk.owners[slot] = (index, origin);
+                let seat = &mut desk.seats[index as usize];
+                if seat.connections.len() <= usize::from(origin) {
+                    seat.connections.resize(usize::from(origin) + 1, None);
+                }
+                seat.connections[usize::from(origin)] = Some(conn);
+                seat.connecting_since_ns = now_ns;
+                seat.flight = Flight::Connecting(conn);
+            }
+            Err(error) => {
+                let detail = match error.raw_os_error() {
+                    Some(errno) => error_words("no socket could be made", errno),
+                    None => format!("no socket could be made: {error}"),
+                };
+                self.fail(index, Failure::new(ErrorKind::Generator, detail));
+            }
+        }
+    }
+
+    fn try_next_address(&mut self, index: u32, request: &Request, errno: i32) {
+        let addresses = &self.destinations[usize::from(request.origin.0)].addresses;
+        let seat = &mut self.desk.seats[index as usize];
+        seat.addresses_tried += 1;
+        if (seat.addresses_tried as usize) < addresses.len() {
+            let now_ns = self.desk.now_ns;
+            return self.connect(index, request, now_ns);
+        }
+        let what = format!("connecting to {}", addresses[addresses.len() - 1]);
+        self.fail(index, Failure::new(ErrorKind::Connect, error_words(&what, errno)));
+    }
+
+    /// Ends a request whose flight stands at some stage before `Done`.
+    fn fail(&mut self, index: u32, failure: Failure) {
+        let now_ns = self.desk.epoch.now_ns();
+        let seat = &mut self.desk.seats[index as usize];
+        if !seat.flight.is_under_way() {
+            seat.flight = Flight::Retry;
+        }
+        self.desk.finish(index, now_ns, Err(failure));
+    }
+
+    fn send(&mut self, index: u32, conn: ConnId, request: &Request) {
+        let (head, body) = match self.outgoing(conn, request) {
+            Ok(outgoing) => outgoing,
+            Err(failure) => return self.fail(index, failure),
+        };
+        let bytes_out = head.as_bytes().len() + body.len();
+        self.wire.send(conn, head, body);
+        let seat = &mut self.desk.seats[index as usize];
+        seat.record.bytes_out = u32::try_from(bytes_out).unwrap_or(u32::MAX);
+        seat.flight = Flight::Sent(conn);
+    }
+
+    /// The request as bytes: rendered once if it never changes, else into the connection's own buffer.
+    fn outgoing(
+        &mut self,
+        conn: ConnId,
+        request: &Request,
+    ) -> Result<(Outgoing, Bytes), Failure> {
+        let authority = &self.destinations[usize::from(request.origin.0)].authority;
+        let Some(id) = request.fixed else {
+            let mut buffer = self.wire.spare(conn);
+            let body = render(request, authority, &mut buffer)?;
+            return Ok((Outgoing::Once(buffer), body));
+        };
+        let place = &mut self.rendered[id.0 as usize];
+        if place.is_none() {
+            let mut buffer = Vec::new();
+            let body = render(request, authority, &mut buffer)?;
+            *place = Some((Rc::from(buffer), body));
+        }
+        match place {
+            Some((head, body)) => Ok((Outgoing::Fixed(Rc::clone(head)), body.clone())),
+            None => unreachable!("it was rendered just above"),
+        }
+    }
+
+    /// Looks at a seat whose limit timer has fired: ends the request, or moves the timer on to a later one.
+    pub fn fire_limit(&mut self, index: u32, now_ns: u64) {
+        let seat = &mut self.desk.seats[index as usize];
+        seat.limit_timer_ns = u64::MAX;
+        if !seat.flight.is_under_way() {
+            return;
+        }
+        if seat.limit_ns > now_ns {
+            return self.desk.arm_limit(index);
+        }
+        let limit = std::time::Duration::from_nanos(seat.limit_ns - seat.record.sent_ns);
+        let detail = match &seat.flight {
+            Flight::Sent(_) if seat.reader.has_begun() => {
+                format!("the answer was not whole within {limit:?}")
+            }
+            Flight::Sent(_) => format!("no answer within {limit:?}"),
+            _ => format!("no connection within {limit:?}"),
+        };
+        self.cut(index, Failure::new(ErrorKind::Timeout, detail), now_ns);
+    }
+
+    /// Ends the seat's request from outside and closes its connection.
+    pub fn cut(&mut self, index: u32, failure: Failure, now_ns: u64) {
+        let seat = &mut self.desk.seats[index as usize];
+        if !seat.flight.is_under_way() {
+            return;
+        }
+        if let Flight::Connecting(conn) | Flight::Connected(conn) | Flight::Sent(conn) = seat.flight {
+            let (_, origin) = self.desk.owners[conn.slot as usize];
+            seat.connections[usize::from(origin)] = None;
+            self.wire.close(conn);
+        }
+        self.desk.finish(index, now_ns, Err(failure));
+    }
+
+    /// A user's own code panicked: whatever it had under way is given up, and its connection with it.
+    pub fn after_panic(&mut self, index: u32, place: &str) {
+        let now_ns = self.desk.epoch.now_ns();
+        self.cut(index, Failure::new(ErrorKind::Panic, "the scenario panicked meanwhile"), now_ns);
+        self.desk.close_record(index);
+        self.desk.note_panic(place);
+        let seat = &mut self.desk.seats[index as usize];
+        seat.flight = Flight::None;
+        seat.sleep_until_ns = None;
+    }
+
+    /// Begins a sleep of the seat's user, or tells that it is over. Sleeps end early when the user is to leave.
+    pub fn sleep_is_over(&mut self, index: u32, until_ns: u64) -> bool {
+        self.desk.close_record(index);
+        let leaving = self.desk.is_leaving(index);
+        let now_ns = self.desk.now_ns;
+        let seat = &mut self.desk.seats[index as usize];
+        let begun = seat.sleep_until_ns == Some(until_ns);
+        if (begun && seat.sleep_over) || leaving || until_ns <= now_ns {
+            seat.sleep_until_ns = None;
+            seat.sleep_over = false;
+            if !leaving {
+                // The user meant to act at that moment; what comes later is the generator's lag.
+                seat.ready_ns = until_ns;
+            }
+            return true;
+        }
+        if !begun {
+            seat.sleep_token = seat.sleep_token.wrapping_add(1);
+            seat.sleep_until_ns = Some(until_ns);
+            seat.sleep_over = false;
+            let token = seat.sleep_token;
+            self.desk.timers.arm(until_ns, index, Due::Sleep(token));
+        }
+        false
+    }
+
+    /// Fires every timer whose time has come.
+    pub fn fire_timers(&mut self) {
+        let now_ns = self.desk.epoch.now_ns();
+        self.desk.now_ns = now_ns;
+        while let Some((_, index, due)) = self.desk.timers.pop_due(now_ns) {
+            match due {
+                Due::Sleep(token) => self.desk.fire_sleep(index, token),
+                Due::Limit => self.fire_limit(index, now_ns),
+            }
+        }
+    }
+}
+
+/// Renders head and, if it is small, body into `buffer`; a large shared body is returned to be sent behind it.
+fn render(request: &Request, authority: &str, buffer: &mut Vec<u8>) -> Result<Bytes, Failure> {
+    render_head(request, authority, buffer)?;
+    match &request.body {
+        Body::Shared(body) if body.len() > JOINED_BODY_BYTES => Ok(body.clone()),
+        body => {
+            buffer.extend_from_slice(body.as_bytes());
+            Ok(Bytes::new())
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The control page: what the supervisor and its workers tell each other while a run goes on.
+//! Neighbours: `block.rs` says where it lies, `transport.rs` hands it out. Invariant: every field but the run-wide
+//! counters has one writer, named here; zeroed memory is the page of a run that has not started.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+/// Where a run stands; the supervisor decides it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum RunPhase {
+    /// Workers get ready; t0 is not set yet.
+    Starting = 0,
+    /// Workers carry out the plan.
+    Running = 1,
+    /// Nothing new is begun; requests in flight may finish.
+    Draining = 2,
+    /// Nothing is waited for any longer: workers write their last records and leave.
+    Ending = 3,
+}
+
+/// What holds for the whole run.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub struct RunControl {
+    /// The `RunPhase`; written by the supervisor through `set_phase`.
+    pub phase: AtomicU32,
+    _gap: u32,
+    /// The run's epoch on CLOCK_MONOTONIC, in ns; written by the supervisor before it sets `RunPhase::Running`.
+    pub t0_ns: AtomicU64,
+    _spare: [u64; 14],
+    /// Requests that workers have taken out of a run-wide limit; every worker adds to it, with `fetch_add`.
+    pub requests_taken: AtomicU64,
+    // On a line of its own with what is still to come, so that the phase can be read without waiting for the adders.
+    _spare_shared: [u64; 15],
+}
+
+impl RunControl {
+    /// Where the run stands. What the supervisor wrote before it set this phase can be read.
+    ///
+    /// # Panics
+    /// When the page holds no phase: only `set_phase` writes it.
+    pub fn phase(&self) -> RunPhase {
+        // Acquire: pairs with the Release store in `set_phase`, so that t0 is there once the phase is Running.
+        match self.phase.load(Ordering::Acquire) {
+            0 => RunPhase::Starting,
+            1 => RunPhase::Running,
+            2 => RunPhase::Draining,
+            3 => RunPhase::Ending,
+            other => panic!("the control page holds a phase that nobody writes: {other}"),
+        }
+    }
+
+    /// Sets where the run stands; only the supervisor does.
+    pub fn set_phase(&self, phase: RunPhase) {
+        // Release: pairs with the Acquire load in `phase`.
+        self.phase.store(phase as u32, Ordering::Release);
+    }
+}
+
+/// Where a worker stands; the worker itself says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u64)]
+pub enum WorkerState {
+    /// It has been made and is not ready yet.
+    Starting = 0,
+    /// It waits for the run to begin.
+    Ready = 1,
+    /// It generates load.
+    Running = 2,
+    /// It has handed over its last record and leaves.
+    Done = 3,
+}
+
+/// What one worker tells the supervisor, and the other way round.
+///
+/// Counters have a single writer, the worker, which raises them with `raise`; gauges it stores. Readers see figures
+/// that may be a moment old, each by itself: they are not a snapshot of one instant.
+#[derive(Debug, Default)]
+#[repr(C, align(128))]
+pub struct WorkerControl {
+    /// The `WorkerState`; written by the worker through `set_state`.
+    pub state: AtomicU64,
+    /// When the worker last came round, on CLOCK_MONOTONIC, in ns.
+    pub heartbeat_ns: AtomicU64,
+    /// Requests that were due on this worker since the start.
+    pub intended: AtomicU64,
+    /// Requests begun on the wire since the start.
+    pub submitted: AtomicU64,
+    /// Records handed over since the start, those waiting in the spill included; kept by `RecordSink`. After a kill
+    /// it may be behind by the last hand-over: what `RecordSource` gave out is the truth.
+    pub recorded: AtomicU64,
+    /// Requests that were due and never begun, since the start.
+    pub not_sent: AtomicU64,
+    /// Records for which there was no room anywhere, since the start; kept by `RecordSink`.
+    pub lost: AtomicU64,
+    /// Hand-overs that found the ring full, since the start; kept by `RecordSink`.
+    pub stalls: AtomicU64,
+    /// Iterations that ended, since the start.
+    pub iterations: AtomicU64,
+    /// Iterations that ended with a failure, since the start.
+    pub iterations_failed: AtomicU64,
+    /// Times the worker noticed that it had not been given the CPU when it was due, since the start.
+    pub starvations: AtomicU64,
+    /// Virtual users alive now.
+    pub active_users: AtomicU64,
+    /// Requests under way now.
+    pub in_flight: AtomicU64,
+    /// CPU time the worker has used since its start, spinning included, in ns.
+    pub cpu_ns: AtomicU64,
+    /// Time the worker has spent spinning for deadlines since its start, in ns.
+    pub spin_ns: AtomicU64,
+    _spare: [u64; 17],
+    /// What share of the load this worker bears; written by the supervisor through `set_share`.
+    pub share: AtomicU64,
+    _spare_supervisor: [u64; 15],
+}
+
+// What one side writes and what the other writes never share a line (see `ring.rs` for the 128).
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(RunControl, requests_taken) == 128 && size_of::<RunControl>() == 256);
+    assert!(offset_of!(WorkerControl, share) == 256 && size_of::<WorkerControl>() == 384);
+};
+
+impl WorkerControl {
+    /// Where the worker stands. What it wrote before it said so can be read.
+    ///
+    /// # Panics
+    /// When the page holds no state: only `set_state` writes it.
+    pub fn state(&self) -> WorkerState {
+        // Acquire: pairs with the Release store in `set_state`, so that a Done worker's counters are whole.
+        match self.state.load(Ordering::Acquire) {
+            0 => WorkerState::Starting,
+            1 => WorkerState::Ready,
+            2 => WorkerState::Running,
+            3 => WorkerState::Done,
+            other => panic!("the control page holds a worker's state that nobody writes: {other}"),
+        }
+    }
+
+    /// Says where the worker stands; only the worker does.
+    pub fn set_state(&self, state: WorkerState) {
+        // Release: pairs with the Acquire load in `state`.
+        self.state.store(state as u64, Ordering::Release);
+    }
+
+    /// The worker's place among those that bear the load: (index, of), with index < of; (0, 0) bears none.
+    pub fn share(&self) -> (u32, u32) {
+        // Relaxed: both halves are in this one word and say nothing about any other.
+        let packed = self.share.load(Ordering::Relaxed);
+        ((packed >> 32) as u32, packed as u32)
+    }
+
+    /// Sets the worker's place among those that bear the load; (0, 0) for none. Only the supervisor does.
+    ///
+    /// # Panics
+    /// When the index is not below `of`, and it is not (0, 0).
+    pub fn set_share(&self, index: u32, of: u32) {
+        assert!(
+            index < of || (index, of) == (0, 0),
+            "a share is one of {of}, not number {index}"
+        );
+        self.share
+            .store(u64::from(index) << 32 | u64::from(of), Ordering::Relaxed);
+    }
+}
+
+/// Raises a counter that nobody else writes: a load and a store, without the locked addition that costs 20 cycles.
+#[inline]
+pub fn raise(counter: &AtomicU64, by: u64) {
+    // Relaxed: a counter says nothing about any other memory.
+    counter.store(
+        counter.load(Ordering::Relaxed).wrapping_add(by),
+        Ordering::Relaxed,
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zeroed_page_is_a_run_that_has_not_started() {
+        assert_eq!(RunControl::default().phase(), RunPhase::Starting);
+        let worker = WorkerControl::default();
+        assert_eq!(
+            (worker.state(), worker.share()),
+            (WorkerState::Starting, (0, 0))
+        );
+    }
+
+    #[test]
+    fn phases_states_and_shares_are_read_back_as_written() {
+        let (run, worker) = (RunControl::default(), WorkerControl::default());
+        for phase in [
+            RunPhase::Running,
+            RunPhase::Draining,
+            RunPhase::Ending,
+            RunPhase::Starting,
+        ] {
+            run.set_phase(phase);
+            assert_eq!(run.phase(), phase);
+        }
+        for state in [
+            WorkerState::Ready,
+            WorkerState::Running,
+            WorkerState::Done,
+            WorkerState::Starting,
+        ] {
+            worker.set_state(state);
+            assert_eq!(worker.state(), state);
+        }
+        for (index, of) in [(0, 1), (u32::MAX - 1, u32::MAX), (3, 7), (0, 0)] {
+            worker.set_share(index, of);
+            assert_eq!(worker.share(), (index, of));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "not number 2")]
+    fn a_share_beyond_the_last_is_refused() {
+        WorkerControl::default().set_share(2, 2);
+    }
+
+    #[test]
+    fn raising_adds() {
+        let counter = AtomicU64::new(40);
+        raise(&counter, 2);
+        assert_eq!(counter.into_inner(), 42);
+    }
+}

@@ -1,0 +1,153 @@
+//! What happened to one request, in 64 bytes: the unit that travels from a worker to the aggregator.
+//! Neighbours: `ring.rs` and `transport.rs` carry it, the engine fills it and folds it into histograms.
+//! Invariant: one layout for every process of a run, without padding, so that any bytes written are bytes meant.
+
+use std::mem::{offset_of, size_of};
+
+/// The request was sent a second time because the server had closed the idle connection.
+pub const FLAG_RETRIED: u16 = 1;
+/// This request made the connection it was sent on.
+pub const FLAG_CONNECTED: u16 = 1 << 1;
+/// `bytes_in` or `bytes_out` was more than a `u32` holds and stands at its greatest value.
+pub const FLAG_BYTES_SATURATED: u16 = 1 << 2;
+
+/// One thing that happened in a worker; `kind` says which fields have a meaning.
+///
+/// Times are ns since the run's epoch t0 (CLOCK_MONOTONIC, the same in every process of a machine).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct RequestRecord {
+    /// When it was due, in ns since t0; in the closed model, when the user was ready to send.
+    pub intended_ns: u64,
+    /// When its sending began, in ns since t0; 0 when it was never sent.
+    pub sent_ns: u64,
+    /// When it was over, in ns since t0.
+    pub done_ns: u64,
+    /// From `sent_ns` to the first byte of the answer, in µs, saturating; 0 when there was none.
+    pub first_byte_us: u32,
+    /// Time spent resolving the name, in µs, saturating.
+    pub dns_us: u32,
+    /// Time spent connecting, in µs, saturating; 0 on a connection that was already open.
+    pub connect_us: u32,
+    /// Time spent in the TLS handshake, in µs, saturating.
+    pub tls_us: u32,
+    /// Bytes received, head and body, saturating.
+    pub bytes_in: u32,
+    /// Bytes sent, head and body, saturating.
+    pub bytes_out: u32,
+    /// The id of the name it is counted under, as the worker gave it out.
+    pub name: u32,
+    /// The virtual user's number, unique in the run.
+    pub user: u32,
+    /// The HTTP status; 0 when no answer came.
+    pub status: u16,
+    /// `FLAG_…` bits.
+    pub flags: u16,
+    /// The code of the method; its words live in loadforge-scenarios.
+    pub method: u8,
+    /// The code of the error's kind; 0 when it succeeded.
+    pub error: u8,
+    /// What this is a record of: a `RecordKind`.
+    pub kind: u8,
+    /// The scenario's index in the run.
+    pub scenario: u8,
+}
+
+// The fields' sizes add up to the record's, so there is no padding; the offsets are the contract of stored records.
+const _: () = {
+    assert!(size_of::<RequestRecord>() == 64 && align_of::<RequestRecord>() == 8);
+    assert!(3 * size_of::<u64>() + 8 * size_of::<u32>() + 2 * size_of::<u16>() + 4 == 64);
+    assert!(offset_of!(RequestRecord, intended_ns) == 0);
+    assert!(offset_of!(RequestRecord, sent_ns) == 8);
+    assert!(offset_of!(RequestRecord, done_ns) == 16);
+    assert!(offset_of!(RequestRecord, first_byte_us) == 24);
+    assert!(offset_of!(RequestRecord, dns_us) == 28);
+    assert!(offset_of!(RequestRecord, connect_us) == 32);
+    assert!(offset_of!(RequestRecord, tls_us) == 36);
+    assert!(offset_of!(RequestRecord, bytes_in) == 40);
+    assert!(offset_of!(RequestRecord, bytes_out) == 44);
+    assert!(offset_of!(RequestRecord, name) == 48);
+    assert!(offset_of!(RequestRecord, user) == 52);
+    assert!(offset_of!(RequestRecord, status) == 56);
+    assert!(offset_of!(RequestRecord, flags) == 58);
+    assert!(offset_of!(RequestRecord, method) == 60);
+    assert!(offset_of!(RequestRecord, error) == 61);
+    assert!(offset_of!(RequestRecord, kind) == 62);
+    assert!(offset_of!(RequestRecord, scenario) == 63);
+};
+
+/// What a record is a record of; its `u8` value is the code in `RequestRecord::kind`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum RecordKind {
+    /// A request that was sent, or whose connection failed.
+    Request = 1,
+    /// One pass of a user through a task.
+    Iteration = 2,
+    /// A named span of several requests.
+    Group = 3,
+    /// A value that the scenario measured itself.
+    Metric = 4,
+    /// A request that was due and never begun.
+    NotSent = 5,
+}
+
+impl RecordKind {
+    /// The kind with this code, if there is one.
+    pub const fn from_code(code: u8) -> Option<RecordKind> {
+        match code {
+            1 => Some(RecordKind::Request),
+            2 => Some(RecordKind::Iteration),
+            3 => Some(RecordKind::Group),
+            4 => Some(RecordKind::Metric),
+            5 => Some(RecordKind::NotSent),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl RequestRecord {
+    /// A record that carries `number` in every field, so that a torn or mixed one cannot equal any other.
+    pub(crate) fn numbered(number: u64) -> RequestRecord {
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        RequestRecord {
+            intended_ns: number,
+            sent_ns: mixed,
+            done_ns: !number,
+            first_byte_us: number as u32,
+            dns_us: mixed as u32,
+            connect_us: (mixed >> 32) as u32,
+            tls_us: !(number as u32),
+            bytes_in: number as u32,
+            bytes_out: mixed as u32,
+            name: number as u32,
+            user: (number >> 32) as u32,
+            status: number as u16,
+            flags: mixed as u16,
+            method: number as u8,
+            error: mixed as u8,
+            kind: !(number as u8),
+            scenario: (mixed >> 56) as u8,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_again_by_its_code() {
+        let known: Vec<u8> = (0..=u8::MAX)
+            .filter(|code| RecordKind::from_code(*code).is_some())
+            .collect();
+        assert_eq!(known, [1, 2, 3, 4, 5]);
+        for code in known {
+            assert_eq!(
+                RecordKind::from_code(code).map(|kind| kind as u8),
+                Some(code)
+            );
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Writes a results directory of a synthetic run, to look at the report without a load test:
+//! `cargo run -p loadforge-reporter --example synthetic_report -- DIR [kind]`, where kind is `shop` (the default), `wide`
+//! (10 minutes, 20 endpoints), `idle` (no request at all), `killed` or `hostile` (names that try to break the page).
+
+#[path = "../tests/fixture/mod.rs"]
+mod fixture;
+
+use loadforge_analysis::{RunFacts, RunFold, RunOutcome, Snapshot};
+use loadforge_reporter::{
+    Format, Live, LiveMode, Report, ResultsDir, Series, StoredRun, final_table, regenerate, write_all,
+};
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::Instant;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let parent = arguments.first().map_or("results", String::as_str);
+    let kind = arguments.get(1).map_or("shop", String::as_str);
+    let snapshots: Vec<Snapshot> = match kind {
+        "wide" => fixture::wide_snapshots(20, 600),
+        "idle" => fixture::idle_snapshots(20),
+        "killed" => fixture::snapshots(107),
+        "hostile" => fixture::hostile_snapshots(30),
+        _ => fixture::snapshots(180),
+    };
+    let mut info = fixture::run_info();
+    if kind == "wide" {
+        info.duration_s = 600.0;
+    }
+
+    let mut dir = ResultsDir::create(Path::new(parent), &info.name, info.started_at.parse()?)?;
+    dir.write_run_info(&info)?;
+    let (mut fold, mut series) = (RunFold::default(), Series::default());
+    let mut live = Live::new(LiveMode::Auto, &info);
+    for snapshot in &snapshots {
+        dir.append(snapshot);
+        fold.add(snapshot);
+        series.add(snapshot);
+        if std::io::stderr().is_terminal() {
+            live.show(snapshot);
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+    live.finish();
+
+    let summary = if kind == "killed" {
+        regenerate(dir.path(), &[Format::Html, Format::Csv])?
+    } else {
+        let summary = fold.finish(RunFacts { info: &info, outcome: RunOutcome::Completed });
+        let histograms = fold.histograms();
+        let report = Report { info: &info, summary: &summary, histograms, series: &series };
+        let begun = Instant::now();
+        write_all(&dir, &Format::ALL, &report)?;
+        eprintln!("reports written in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
+        summary
+    };
+    let begun = Instant::now();
+    let stored = StoredRun::open(dir.path())?;
+    eprintln!("read back in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
+    let colour = std::io::stdout().is_terminal();
+    print!("{}", final_table(&summary, stored.histograms(), Some(dir.path()), colour));
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! `report.html`: one file that opens without a network and explains itself.
+//! Neighbours: `charts.rs` makes the charts, `tables.rs` everything else on the page, `assets/` holds template, style,
+//! script and chart library. Invariants: all text from outside passes through the template's escaping, all JSON through
+//! `script_json`; the page forbids itself every connection (its Content-Security-Policy); equal runs give equal bytes.
+
+mod charts;
+mod tables;
+
+use crate::report::Report;
+use crate::results::ResultsError;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use charts::Chart;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, context};
+use serde::Serialize;
+use tables::PageTables;
+
+const TEMPLATE: &str = include_str!("../../assets/page.html");
+const STYLE: &str = include_str!("../../assets/page.css");
+const SCRIPT: &str = include_str!("../../assets/page.js");
+
+/// plotly.js 3.0.1, the cartesian bundle (`plotly.js-cartesian-dist-min` of npm), gzipped: unpacked it would take three
+/// times the room. Its licence lies beside it.
+const CHART_LIBRARY: &[u8] = include_bytes!("../../assets/plotly-cartesian-3.0.1.min.js.gz");
+
+/// The charts by section.
+#[derive(Serialize)]
+struct Charts {
+    throughput: Chart,
+    response: Chart,
+    distribution: Chart,
+    endpoints: Chart,
+    errors: Chart,
+    users: Chart,
+    cpu: Chart,
+    lag: Chart,
+}
+
+/// Makes the page.
+///
+/// # Errors
+/// When the template cannot be rendered.
+pub fn page(report: &Report<'_>) -> Result<String, ResultsError> {
+    page_with(report, &STANDARD.encode(CHART_LIBRARY))
+}
+
+/// The page with this chart library; golden tests leave it out.
+fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError> {
+    let fail = |reason: String| ResultsError::Page { reason };
+    let charts = Charts {
+        throughput: charts::throughput(report),
+        response: charts::response(report),
+        distribution: charts::distribution(report),
+        endpoints: charts::endpoints(report),
+        errors: charts::errors(report),
+        users: charts::users(report),
+        cpu: charts::cpu(report),
+        lag: charts::lag(report),
+    };
+    let plots = script_json(&charts.plots()).map_err(|error| fail(error.to_string()))?;
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let render = || {
+        environment.template_from_named_str("page.html", TEMPLATE)?.render(context! {
+            style => STYLE,
+            script => SCRIPT,
+            library,
+            plots,
+            charts => Serde(&charts),
+            page => Serde(PageTables::of(report)),
+        })
+    };
+    render().map_err(|error: minijinja::Error| fail(format!("{error:#}")))
+}
+
+#[derive(Serialize)]
+struct NamedPlot<'a> {
+    id: &'static str,
+    #[serde(flatten)]
+    plot: &'a plotly::Plot,
+}
+
+impl Charts {
+    /// The charts that are drawn, in the order of the page.
+    fn plots(&self) -> Vec<NamedPlot<'_>> {
+        let all = [
+            &self.throughput,
+            &self.response,
+            &self.distribution,
+            &self.endpoints,
+            &self.errors,
+            &self.users,
+            &self.cpu,
+            &self.lag,
+        ];
+        all.into_iter()
+            .filter(|chart| chart.empty.is_none())
+            .map(|chart| NamedPlot { id: chart.id, plot: &chart.plot })
+            .collect()
+    }
+}
+
+/// JSON that can stand in a `<script>`: nothing in it can end the element, open a comment or break a line of script.
+fn script_json(value: &impl Serialize) -> serde_json::Result<String> {
+    let json = serde_json::to_string(value)?;
+    let mut safe = String::with_capacity(json.len());
+    for char in json.chars() {
+        // Outside of strings JSON has none of these, inside of them the escape means the same.
+        match char {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            '\u{2028}' => safe.push_str("\\u2028"),
+            '\u{2029}' => safe.push_str("\\u2029"),
+            other => safe.push(other),
+        }
+    }
+    Ok(safe)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! Everything on the page that is not a chart, as finished text for the template: verdict, cards, tables, environment.
+//! Neighbours: `assets/page.html` arranges it, `words.rs` and `format.rs` word it. Invariant: the template decides nothing
+//! about figures and escapes everything.
+
+use super::charts::event_mark;
+use crate::report::Report;
+use crate::series::SeriesPoint;
+use crate::{format, words};
+use jiff::Timestamp;
+use loadforge_analysis::{EndpointSummary, LoadModel, Percentiles, RunInfo, RunSummary, ThresholdResult, VerdictLevel};
+use serde::Serialize;
+
+/// Rows of the second-by-second table; `series.csv` has every second.
+const MAX_ROWS: usize = 240;
+
+/// Events in the list; `summary.json` has them all.
+const MAX_EVENTS: usize = 50;
+
+#[derive(Serialize)]
+pub(super) struct PageTables {
+    name: String,
+    started: String,
+    origins: String,
+    load: String,
+    outcome: String,
+    version: String,
+    verdict: VerdictView,
+    story: String,
+    cut_short: Option<String>,
+    cards: Vec<Card>,
+    thresholds_words: Option<String>,
+    thresholds_met: bool,
+    thresholds: Vec<ThresholdRow>,
+    latencies: Vec<LatencyRow>,
+    endpoints: Vec<EndpointRow>,
+    errors: Vec<ErrorRow>,
+    statuses: Vec<StatusRow>,
+    events: Vec<EventRow>,
+    events_left_out: usize,
+    generator: Vec<Pair>,
+    accounting: [String; 2],
+    accounting_holds: bool,
+    seconds: Vec<SecondRow>,
+    seconds_per_row: u32,
+    plan: Vec<Pair>,
+    environment: Vec<Pair>,
+    notes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct VerdictView {
+    class: &'static str,
+    word: &'static str,
+    heading: &'static str,
+    meaning: &'static str,
+    reasons: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Card {
+    label: &'static str,
+    value: String,
+    note: String,
+    bad: bool,
+}
+
+#[derive(Serialize)]
+struct ThresholdRow {
+    expr: String,
+    measured: String,
+    passed: bool,
+}
+
+#[derive(Serialize)]
+struct LatencyRow {
+    name: &'static str,
+    meaning: &'static str,
+    cells: Vec<String>,
+}
+
+/// A cell of a sortable table: its text and what it is sorted by.
+#[derive(Serialize)]
+struct Cell {
+    text: String,
+    sort: f64,
+}
+
+#[derive(Serialize)]
+struct EndpointRow {
+    method: String,
+    name: String,
+    failing: bool,
+    cells: Vec<Cell>,
+}
+
+#[derive(Serialize)]
+struct ErrorRow {
+    kind: &'static str,
+    detail: String,
+    count: String,
+    share: String,
+}
+
+#[derive(Serialize)]
+struct StatusRow {
+    status: String,
+    meaning: &'static str,
+    count: String,
+    share: String,
+}
+
+#[derive(Serialize)]
+struct EventRow {
+    mark: String,
+    at: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Pair {
+    label: &'static str,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct SecondRow {
+    at: String,
+    cells: Vec<String>,
+}
+
+impl PageTables {
+    pub(super) fn of(report: &Report<'_>) -> PageTables {
+        let (info, summary) = (report.info, report.summary);
+        let table = report.series.thinned(MAX_ROWS);
+        PageTables {
+            name: summary.name.clone(),
+            started: started_words(&summary.started_at),
+            origins: info.origins.join(", "),
+            load: info.load.clone(),
+            outcome: words::outcome_words(summary),
+            version: info.loadforge_version.clone(),
+            verdict: VerdictView::of(summary),
+            story: words::story(summary),
+            cut_short: words::cut_short(summary, info.duration_s),
+            cards: cards(summary),
+            thresholds_words: words::thresholds_words(&summary.thresholds),
+            thresholds_met: summary.thresholds.iter().all(|threshold| threshold.passed),
+            thresholds: thresholds(summary),
+            latencies: latencies(summary),
+            endpoints: summary.endpoints.iter().map(endpoint_row).collect(),
+            errors: errors(summary),
+            statuses: statuses(summary),
+            events: events(summary),
+            events_left_out: summary.events.len().saturating_sub(MAX_EVENTS),
+            generator: generator(summary),
+            accounting: words::conservation(summary),
+            accounting_holds: words::conserved(summary),
+            seconds: table.points().iter().map(second_row).collect(),
+            seconds_per_row: table.windows_per_point(),
+            plan: plan(info),
+            environment: environment(info),
+            notes: info.notes.clone(),
+        }
+    }
+}
+
+impl VerdictView {
+    fn of(summary: &RunSummary) -> VerdictView {
+        let level = summary.verdict.level;
+        VerdictView {
+            class: match level {
+                VerdictLevel::Valid => "valid",
+                VerdictLevel::Suspect => "suspect",
+                VerdictLevel::Invalid => "invalid",
+            },
+            word: words::verdict_word(level),
+            heading: words::verdict_heading(level),
+            meaning: words::verdict_meaning(level),
+            reasons: summary.verdict.reasons.clone(),
+        }
+    }
+}
+
+fn cards(summary: &RunSummary) -> Vec<Card> {
+    let requests = &summary.requests;
+    let done = requests.ok + requests.failed;
+    let response = &summary.response_ms;
+    let card = |label, value, note: &str| Card { label, value, note: note.to_owned(), bad: false };
+    let latency = |ms| if done > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+    vec![
+        card("Requests", format::count(done), "answered or failed"),
+        card("Rate", format!("{} /s", format::rate(requests.rps_mean)), "mean over the run"),
+        card("Response p50", latency(response.p50), "half were faster"),
+        card("Response p95", latency(response.p95), "1 in 20 was slower"),
+        card("Response p99", latency(response.p99), "1 in 100 was slower"),
+        Card {
+            label: "Errors",
+            value: format::percent(summary.error_rate),
+            note: format!("{} failed", format::count(requests.failed)),
+            bad: requests.failed > 0,
+        },
+        card(
+            "Users",
+            format::count(summary.users.peak),
+            &format!("at peak, {} asked for", format::count(summary.users.target_peak)),
+        ),
+        card("Duration", format::span(summary.duration_s), &words::outcome_words(summary)),
+    ]
+}
+
+fn thresholds(summary: &RunSummary) -> Vec<ThresholdRow> {
+    let row = |threshold: &ThresholdResult| ThresholdRow {
+        expr: threshold.expr.clone(),
+        measured: words::threshold_actual(threshold),
+        passed: threshold.passed,
+    };
+    summary.thresholds.iter().map(row).collect()
+}
+
+fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
+    let measured = summary.requests.ok + summary.requests.failed > 0;
+    let row = |name, meaning, figures: &Percentiles| {
+        let Percentiles { min, mean, stddev, p50, p75, p90, p95, p99, p999, p9999, max } = *figures;
+        let figures = [min, mean, stddev, p50, p75, p90, p95, p99, p999, p9999, max];
+        let cell = |ms| if measured { format::latency(ms) } else { format::NONE.to_owned() };
+        LatencyRow { name, meaning, cells: figures.into_iter().map(cell).collect() }
+    };
+    vec![
+        row("Response", "what users feel", &summary.response_ms),
+        row("Service", "server and network alone", &summary.service_ms),
+        row("Lag", "added by the generator", &summary.lag_ms),
+    ]
+}
+
+fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
+    let Percentiles { p50, p95, p99, max, .. } = endpoint.response_ms;
+    let latency = |ms: f64| {
+        let text = if endpoint.sent > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+        Cell { text, sort: ms }
+    };
+    let failed_share = if endpoint.sent > 0 { endpoint.failed as f64 / endpoint.sent as f64 } else { 0.0 };
+    EndpointRow {
+        method: endpoint.method.clone(),
+        name: endpoint.name.clone(),
+        failing: endpoint.failed > 0,
+        cells: vec![
+            Cell { text: format::count(endpoint.sent), sort: endpoint.sent as f64 },
+            Cell { text: format::rate(endpoint.rps_mean), sort: endpoint.rps_mean },
+            Cell { text: format::count(endpoint.failed), sort: endpoint.failed as f64 },
+            Cell { text: format::percent(failed_share), sort: failed_share },
+            latency(p50),
+            latency(p95),
+            latency(p99),
+            latency(max),
+        ],
+    }
+}
+
+fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
+    let done = summary.requests.ok + summary.requests.failed;
+    let row = |error: &loadforge_analysis::ErrorCount| ErrorRow {
+        kind: error.kind.as_str(),
+        detail: error.detail.clone(),
+        count: format::count(error.count),
+        share: format::percent(share(error.count, done)),
+    };
+    summary.errors.iter().map(row).collect()
+}
+
+fn statuses(summary: &RunSummary) -> Vec<StatusRow> {
+    let done = summary.requests.ok + summary.requests.failed;
+    let row = |(status, count): (&u16, &u64)| StatusRow {
+        status: if *status == 0 { "none".to_owned() } else { status.to_string() },
+        meaning: match status {
+            0 => "no answer came",
+            100..=199 => "interim",
+            200..=299 => "success",
+            300..=399 => "redirect",
+            400..=499 => "refused by the server as a bad request",
+            500..=599 => "the server failed",
+            _ => "not a status of HTTP",
+        },
+        count: format::count(*count),
+        share: format::percent(share(*count, done)),
+    };
+    summary.status.iter().map(row).collect()
+}
+
+fn events(summary: &RunSummary) -> Vec<EventRow> {
+    let rows = summary.events.iter().take(MAX_EVENTS).enumerate();
+    rows.map(|(index, event)| EventRow {
+        mark: event_mark(index),
+        at: format::clock(event.at_s),
+        text: event.text.clone(),
+    })
+    .collect()
+}
+
+fn generator(summary: &RunSummary) -> Vec<Pair> {
+    let generator = &summary.generator;
+    let percents = |values: &[f64]| {
+        let words: Vec<String> = values.iter().map(|value| format!("{value:.0} %")).collect();
+        if words.is_empty() { format::NONE.to_owned() } else { words.join(", ") }
+    };
+    let cpus: Vec<String> = generator.cpus.iter().map(u32::to_string).collect();
+    let pair = |label, value| Pair { label, value };
+    vec![
+        pair("Workers", format!("{}, of which {} lost", generator.workers, generator.workers_lost)),
+        pair("CPUs", if cpus.is_empty() { "not pinned".to_owned() } else { cpus.join(", ") }),
+        pair("Mean CPU by worker", percents(&generator.cpu_percent)),
+        pair("Mean spinning by worker", percents(&generator.spin_percent)),
+        pair("Mean CPU of the supervisor", format!("{:.1} %", generator.supervisor_cpu_percent)),
+        pair("Peak memory", format::bytes(generator.peak_memory_bytes)),
+        pair("Ring stalls", format::count(generator.ring_stalls)),
+        pair("Missed heartbeats", format::count(generator.missed_heartbeats)),
+        pair("Records lost", format::count(summary.requests.lost)),
+        pair("Connections made", format::count(summary.requests.connects)),
+        pair("Requests sent again", format::count(summary.requests.retried)),
+        pair("Iterations ended", format::count(summary.requests.iterations)),
+        pair("Received", format::bytes(summary.requests.bytes_in)),
+        pair("Sent", format::bytes(summary.requests.bytes_out)),
+    ]
+}
+
+fn second_row(point: &SeriesPoint) -> SecondRow {
+    let latency = |figure: fn(&crate::series::Quantiles) -> f64| {
+        point.response.as_ref().map_or_else(|| format::NONE.to_owned(), |q| format::latency(figure(q)))
+    };
+    let cpu = point.cpu_percent.iter().copied().reduce(f64::max);
+    SecondRow {
+        at: format::clock(point.at_s),
+        cells: vec![
+            format::count(point.users.active),
+            format::rate(point.rps()),
+            format::count(point.failed),
+            latency(|q| q.p50.high),
+            latency(|q| q.p95.high),
+            latency(|q| q.p99.high),
+            latency(|q| q.max.high),
+            point.lag_p99_ms.map_or_else(|| format::NONE.to_owned(), format::latency),
+            cpu.map_or_else(|| format::NONE.to_owned(), |cpu| format!("{cpu:.0} %")),
+        ],
+    }
+}
+
+fn plan(info: &RunInfo) -> Vec<Pair> {
+    let pair = |label, value| Pair { label, value };
+    let model = match info.model {
+        LoadModel::Closed => "closed: users wait for their answers",
+        LoadModel::Open => "open: arrivals at a rate, whatever the answers do",
+    };
+    vec![
+        pair("Source", info.source.clone()),
+        pair("Target", info.origins.join(", ")),
+        pair("Load", info.load.clone()),
+        pair("Load model", model.to_owned()),
+        pair("Planned length", format::span(info.duration_s)),
+        pair("Most requests", info.max_requests.map_or_else(|| "no limit".to_owned(), format::count)),
+        pair("Time limit of a request", format::span(info.timeout_s)),
+        pair("Graceful stop", format::span(info.graceful_stop_s)),
+        pair("Seed", info.seed.to_string()),
+    ]
+}
+
+fn environment(info: &RunInfo) -> Vec<Pair> {
+    let machine = &info.machine;
+    let pair = |label, value| Pair { label, value };
+    let local = if info.target_is_local { "yes: both share its CPUs" } else { "no" };
+    let cpus = format!("{} allowed, {} online", machine.cpus_allowed, machine.cpus_online);
+    vec![
+        pair("LoadForge", info.loadforge_version.clone()),
+        pair("Host", machine.hostname.clone()),
+        pair("System", machine.os.clone()),
+        pair("Kernel", machine.kernel.clone()),
+        pair("Processor", machine.cpu_model.clone()),
+        pair("CPUs", cpus),
+        pair("Memory", format::bytes(machine.memory_bytes)),
+        pair("Transport of records", info.transport.clone()),
+        pair("Wire", info.wire.clone()),
+        pair("Target on the same machine", local.to_owned()),
+    ]
+}
+
+fn started_words(started_at: &str) -> String {
+    match started_at.parse::<Timestamp>() {
+        Ok(time) => time.strftime("%-d %B %Y, %H:%M:%S UTC").to_string(),
+        Err(_) => started_at.to_owned(),
+    }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole > 0 { part as f64 / whole as f64 } else { 0.0 }
+}

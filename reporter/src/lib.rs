@@ -1,0 +1,27 @@
+//! Shows a run to people and programs: the live terminal, the results directory, the HTML report.
+//!
+//! Everything here is made from `Snapshot`s and one `RunSummary` of `loadforge-analysis`; the engine is never seen.
+//! Read `report.rs` first, then `results/` (the directory), `html/` (the page) and `terminal/`.
+
+#![forbid(unsafe_code)]
+
+pub mod format;
+mod html;
+mod report;
+mod results;
+mod series;
+mod terminal;
+mod words;
+
+#[cfg(test)]
+#[path = "../tests/fixture/mod.rs"]
+mod fixture;
+
+pub use html::page;
+pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
+pub use results::{
+    REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE, SUMMARY_FILE,
+    StoredRun,
+};
+pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};
+pub use terminal::{Live, LiveMode, final_table};

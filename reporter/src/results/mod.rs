@@ -1,0 +1,309 @@
+//! A run's results directory: made before the first request, filled while the run goes on, complete at its end.
+//! Neighbours: `stored.rs` reads one again, `series_csv.rs` writes its table, `report.rs` decides which files it gets.
+//! Invariant: every file but `snapshots.jsonl` is written whole or not at all (a temporary file, then a rename);
+//! `snapshots.jsonl` only ever grows by whole lines, save the last one of a run that was killed.
+
+mod series_csv;
+mod stored;
+
+pub use stored::StoredRun;
+
+use jiff::{Timestamp, tz::TimeZone};
+use loadforge_analysis::{RunInfo, RunSummary, Snapshot};
+use serde::Serialize;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The file that says what was asked and where it ran.
+pub const RUN_FILE: &str = "run.json";
+/// The file with a line for each second.
+pub const SNAPSHOTS_FILE: &str = "snapshots.jsonl";
+/// The file with the run's figures.
+pub const SUMMARY_FILE: &str = "summary.json";
+/// The table with a row for each second.
+pub const SERIES_FILE: &str = "series.csv";
+/// The page for people.
+pub const REPORT_FILE: &str = "report.html";
+
+/// Longest part of a directory's name that comes from the scenario's name.
+const MAX_NAME: usize = 60;
+
+/// Directories tried for one name and second before giving up.
+const MAX_TRIES: u32 = 1_000;
+
+/// What went wrong with a results directory.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// The directory could not be made.
+    #[error("cannot make the results directory {}: {source}; choose another place with --output DIR", path.display())]
+    Create {
+        /// The directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}: {source}; {}", path.display(), write_remedy(source))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The directory is not one of ours.
+    #[error("{} is not a results directory: it has no {missing}; give a directory that `loadforge run` made, such as results/shop-20261121T093000Z", path.display())]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+        /// The file that should be there.
+        missing: &'static str,
+    },
+    /// A file was written by another version.
+    #[error("{} line {line} has the schema \"{found}\", this version reads \"{expected}\"; use the version of loadforge that wrote it, or a newer one", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The schema found.
+        found: String,
+        /// The schema this version knows.
+        expected: &'static str,
+    },
+    /// A file does not hold what it should.
+    #[error("{} line {line} cannot be understood: {reason}; the file was changed or damaged: restore it{}", path.display(), malformed_remedy(path))]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The run was cut off before its first second was over.
+    #[error("{} holds no complete second: the run ended before its first second was over, so there is nothing to report; run it again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The page could not be rendered.
+    #[error("the report page could not be made: {reason}; snapshots and summary are not affected")]
+    Page {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// A results directory that is being filled.
+#[derive(Debug)]
+pub struct ResultsDir {
+    path: PathBuf,
+    log: Option<File>,
+    /// Bytes of whole lines in the log.
+    log_length: u64,
+    missed: u64,
+    error: Option<ResultsError>,
+}
+
+impl ResultsDir {
+    /// Makes `parent/<name>-<UTC time>/`, readable by its owner alone, and the parent where it does not exist. A second
+    /// run of the same name in the same second gets `-2`.
+    ///
+    /// # Errors
+    /// When the directory or its first file cannot be made.
+    pub fn create(parent: &Path, name: &str, started: Timestamp) -> Result<ResultsDir, ResultsError> {
+        let time = started.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
+        let base = format!("{}-{time}", file_name_part(name));
+        let fail = |path: &Path, source| ResultsError::Create { path: path.to_owned(), source };
+        fs::create_dir_all(parent).map_err(|source| fail(parent, source))?;
+        for number in 1..=MAX_TRIES {
+            let path = match number {
+                1 => parent.join(&base),
+                _ => parent.join(format!("{base}-{number}")),
+            };
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => {
+                    let mut dir = ResultsDir::existing(&path);
+                    dir.log = Some(dir.open_log()?);
+                    return Ok(dir);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(fail(&path, source)),
+            }
+        }
+        Err(fail(&parent.join(base), io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// A directory that is already there, to write reports into.
+    pub fn existing(path: &Path) -> ResultsDir {
+        ResultsDir { path: path.to_owned(), log: None, log_length: 0, missed: 0, error: None }
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds one line to `snapshots.jsonl`, at once. A failure (a full disk) does not end the run: it is remembered, see
+    /// [`ResultsDir::error`], and the next second is tried again.
+    pub fn append(&mut self, snapshot: &Snapshot) {
+        if let Err(source) = self.try_append(snapshot) {
+            self.missed += 1;
+            let path = self.path.join(SNAPSHOTS_FILE);
+            self.error.get_or_insert(ResultsError::Write { path, source });
+        }
+    }
+
+    /// The first failure of [`ResultsDir::append`], if there was one.
+    pub fn error(&self) -> Option<&ResultsError> {
+        self.error.as_ref()
+    }
+
+    /// Seconds that could not be written to `snapshots.jsonl`.
+    pub fn missed_seconds(&self) -> u64 {
+        self.missed
+    }
+
+    /// Takes the remembered failure, to be reported.
+    pub fn take_error(&mut self) -> Option<ResultsError> {
+        self.error.take()
+    }
+
+    /// Writes `run.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_run_info(&self, info: &RunInfo) -> Result<(), ResultsError> {
+        self.write_json(RUN_FILE, info)
+    }
+
+    /// Writes `summary.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_summary(&self, summary: &RunSummary) -> Result<(), ResultsError> {
+        self.write_json(SUMMARY_FILE, summary)
+    }
+
+    /// Writes `series.csv` from `snapshots.jsonl`.
+    ///
+    /// # Errors
+    /// When `snapshots.jsonl` cannot be read or the table cannot be written.
+    pub fn write_series_csv(&self) -> Result<(), ResultsError> {
+        series_csv::write(self)
+    }
+
+    /// Writes `report.html`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_report_html(&self, page: &str) -> Result<(), ResultsError> {
+        self.write_whole(REPORT_FILE, |file| file.write_all(page.as_bytes()))
+    }
+
+    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
+        self.write_whole(name, |file| {
+            serde_json::to_writer_pretty(&mut *file, value)?;
+            file.write_all(b"\n")
+        })
+    }
+
+    /// Writes a file under a temporary name and gives it its own once it is whole.
+    fn write_whole(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), ResultsError> {
+        let path = self.path.join(name);
+        let temporary = self.path.join(format!(".{name}.tmp"));
+        let written = (|| {
+            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let mut file = BufWriter::new(file);
+            fill(&mut file)?;
+            let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)
+        })();
+        written.map_err(|source| {
+            // What could not be finished is of no use to anyone; the failure itself is reported.
+            let _ = fs::remove_file(&temporary);
+            ResultsError::Write { path, source }
+        })
+    }
+
+    fn try_append(&mut self, snapshot: &Snapshot) -> io::Result<()> {
+        let mut line = serde_json::to_vec(snapshot)?;
+        line.push(b'\n');
+        let file = self.log.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        match file.write_all(&line) {
+            Ok(()) => {
+                self.log_length += line.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // Half a line would spoil the next one.
+                file.set_len(self.log_length)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn open_log(&self) -> Result<File, ResultsError> {
+        let path = self.path.join(SNAPSHOTS_FILE);
+        OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|source| ResultsError::Write { path, source })
+    }
+}
+
+/// The scenario's name as part of a file name: letters, digits, dots, dashes and underscores.
+fn file_name_part(name: &str) -> String {
+    let mut part = String::new();
+    for char in name.chars().take(MAX_NAME) {
+        let fits = char.is_ascii_alphanumeric() || matches!(char, '_' | '.');
+        if fits {
+            part.push(char);
+        } else if !part.ends_with('-') {
+            part.push('-');
+        }
+    }
+    let part = part.trim_matches(['-', '.']);
+    if part.is_empty() { "run".to_owned() } else { part.to_owned() }
+}
+
+fn write_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, then run `loadforge report DIR`"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a place you may write to with --output DIR"
+        }
+        _ => "check the disk, then run `loadforge report DIR`",
+    }
+}
+
+/// A damaged summary can be left out: the snapshots hold everything in it but how the run ended.
+fn malformed_remedy(path: &Path) -> &'static str {
+    if path.ends_with(SUMMARY_FILE) {
+        ", or delete it: the report is then made from the snapshots alone"
+    } else {
+        " from a copy"
+    }
+}
+
+#[cfg(test)]
+mod tests;

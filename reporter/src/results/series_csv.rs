@@ -1,0 +1,171 @@
+//! `series.csv`: a row for every second of a run, for spreadsheets and scripts.
+//! Neighbours: read from `snapshots.jsonl` through `stored.rs`, written through `mod.rs`. Invariants: the unit of each
+//! column is in its name; a field is a number or empty (no sample), so no cell can be taken for a formula.
+
+use super::stored::for_each_second;
+use super::{ResultsDir, ResultsError, SERIES_FILE};
+use loadforge_analysis::{GeneratorWindow, Latencies, LatencyHistogram, UserCounts, WindowCounts};
+use serde::Deserialize;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+/// The columns of the table. `cpu_max_percent` is the busiest worker's, spinning left out.
+const COLUMNS: [&str; 33] = [
+    "second_s",
+    "length_s",
+    "users",
+    "users_target",
+    "in_flight",
+    "requests_per_s",
+    "done",
+    "ok",
+    "failed",
+    "not_sent",
+    "error_rate",
+    "response_p50_ms",
+    "response_p75_ms",
+    "response_p90_ms",
+    "response_p95_ms",
+    "response_p99_ms",
+    "response_p99.9_ms",
+    "response_max_ms",
+    "service_p50_ms",
+    "service_p95_ms",
+    "service_p99_ms",
+    "lag_p50_ms",
+    "lag_p99_ms",
+    "bytes_in",
+    "bytes_out",
+    "connects",
+    "retried",
+    "cpu_mean_percent",
+    "cpu_max_percent",
+    "spin_mean_percent",
+    "supervisor_cpu_percent",
+    "ring_stalls",
+    "memory_bytes",
+];
+
+/// The part of a snapshot that the table shows: endpoints are passed over, which makes reading several times faster.
+#[derive(Deserialize)]
+struct Second {
+    at_s: f64,
+    length_s: f64,
+    users: UserCounts,
+    requests: WindowCounts,
+    rps: f64,
+    error_rate: f64,
+    latency: Latencies,
+    generator: GeneratorWindow,
+}
+
+pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
+    // A failure to read passes through the writer, which only knows failures to write.
+    let mut read_error = None;
+    let written = dir.write_whole(SERIES_FILE, |file| {
+        writeln!(file, "{}", COLUMNS.join(","))?;
+        let mut write_error = None;
+        let read = for_each_second(dir.path(), |second: Second| {
+            if write_error.is_none() {
+                write_error = file.write_all(second.row().as_bytes()).err();
+            }
+            Ok(())
+        });
+        match (read, write_error) {
+            (_, Some(error)) => Err(error),
+            (Err(error), None) => {
+                read_error = Some(error);
+                Err(io::ErrorKind::InvalidData.into())
+            }
+            (Ok(_), None) => Ok(()),
+        }
+    });
+    read_error.map_or(written, Err)
+}
+
+impl Second {
+    fn row(&self) -> String {
+        let Latencies { response, service, lag } = &self.latency;
+        let (users, requests, generator) = (&self.users, &self.requests, &self.generator);
+        let mut row = Row::default();
+        row.number(self.at_s);
+        row.number(self.length_s);
+        row.counts(&[users.active, users.target, users.in_flight]);
+        row.number(self.rps);
+        row.counts(&[requests.done, requests.ok, requests.failed, requests.not_sent]);
+        row.number(self.error_rate);
+        row.quantiles(response, &[0.50, 0.75, 0.90, 0.95, 0.99, 0.999]);
+        row.latency(response, LatencyHistogram::max_ms);
+        row.quantiles(service, &[0.50, 0.95, 0.99]);
+        row.quantiles(lag, &[0.50, 0.99]);
+        row.counts(&[requests.bytes_in, requests.bytes_out, requests.connects, requests.retried]);
+        row.optional(mean(&generator.cpu_percent));
+        row.optional(generator.cpu_percent.iter().copied().reduce(f64::max));
+        row.optional(mean(&generator.spin_percent));
+        row.number(generator.supervisor_cpu_percent);
+        row.count(generator.ring_stalls);
+        row.count(generator.memory_bytes);
+        row.finish()
+    }
+}
+
+/// One row in the making.
+#[derive(Default)]
+struct Row {
+    text: String,
+    fields: usize,
+}
+
+impl Row {
+    fn count(&mut self, value: u64) {
+        self.field();
+        let _ = write!(self.text, "{value}"); // a String takes everything
+    }
+
+    fn counts(&mut self, values: &[u64]) {
+        for value in values {
+            self.count(*value);
+        }
+    }
+
+    /// At most six decimals: a nanosecond in ms.
+    fn number(&mut self, value: f64) {
+        self.field();
+        if value.is_finite() {
+            let rounded = (value * 1e6).round() / 1e6;
+            let _ = write!(self.text, "{rounded}");
+        }
+    }
+
+    fn optional(&mut self, value: Option<f64>) {
+        self.number(value.unwrap_or(f64::NAN));
+    }
+
+    fn quantiles(&mut self, histogram: &LatencyHistogram, quantiles: &[f64]) {
+        for quantile in quantiles {
+            self.latency(histogram, |histogram| histogram.quantile_ms(*quantile));
+        }
+    }
+
+    /// Empty without a sample: 0 ms would be a lie.
+    fn latency(&mut self, histogram: &LatencyHistogram, figure: impl Fn(&LatencyHistogram) -> f64) {
+        self.optional((!histogram.is_empty()).then(|| figure(histogram)));
+    }
+
+    fn field(&mut self) {
+        if self.fields > 0 {
+            self.text.push(',');
+        }
+        self.fields += 1;
+    }
+
+    fn finish(mut self) -> String {
+        debug_assert_eq!(self.fields, COLUMNS.len(), "a field for each column");
+        self.text.push('\n');
+        self.text
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

@@ -1,0 +1,170 @@
+//! Reads a results directory again, whether its run was completed or killed.
+//! Neighbours: `mod.rs` wrote it; `report.rs` makes reports from it. Invariant: memory does not grow with the length of
+//! the run: lines are read one by one and folded at once.
+
+use super::{RUN_FILE, ResultsError, SNAPSHOTS_FILE, SUMMARY_FILE};
+use crate::series::Series;
+use loadforge_analysis::{
+    RUN_SCHEMA, RunFacts, RunFold, RunHistograms, RunInfo, RunOutcome, RunSummary, SNAPSHOT_SCHEMA,
+    SUMMARY_SCHEMA, Snapshot,
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// Longest line that is read: 50 endpoints with full histograms take less than a tenth of it.
+const MAX_LINE: u64 = 64 * 1024 * 1024;
+
+/// A run read back from its directory.
+#[derive(Debug)]
+pub struct StoredRun {
+    info: RunInfo,
+    summary: RunSummary,
+    fold: RunFold,
+    series: Series,
+    half_line: bool,
+}
+
+impl StoredRun {
+    /// Reads `run.json`, `snapshots.jsonl` and, where it is there, how the run ended from `summary.json`, and folds the
+    /// snapshots to the run's summary. A half-written last line is left out, see [`StoredRun::half_line`].
+    ///
+    /// # Errors
+    /// When the directory is not one of ours, is empty, was written by a newer version, or is damaged.
+    pub fn open(dir: &Path) -> Result<StoredRun, ResultsError> {
+        let info: RunInfo = read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
+        let ended: Option<RunSummary> = read_json(dir, SUMMARY_FILE, SUMMARY_SCHEMA)?;
+        let mut fold = RunFold::default();
+        let mut series = Series::default();
+        let half_line = for_each_second(dir, |snapshot: Snapshot| {
+            fold.add(&snapshot);
+            series.add(&snapshot);
+            Ok(())
+        })?;
+        let outcome = ended.map_or(RunOutcome::Aborted, |summary| summary.outcome);
+        let summary = fold.finish(RunFacts { info: &info, outcome });
+        Ok(StoredRun { info, summary, fold, series, half_line })
+    }
+
+    /// What was asked, and where it ran.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The run's figures, folded from its snapshots. A run without `summary.json` was cut off: its outcome is `aborted`.
+    pub fn summary(&self) -> &RunSummary {
+        &self.summary
+    }
+
+    /// The run's whole latencies.
+    pub fn histograms(&self) -> &RunHistograms {
+        self.fold.histograms()
+    }
+
+    /// The run second by second, thinned for charts.
+    pub fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// Whether the last line was only half written, as happens when a run is killed.
+    pub fn half_line(&self) -> bool {
+        self.half_line
+    }
+}
+
+/// Calls `each` with every second of a run in order; `T` is `Snapshot` or a part of it. Returns whether the last line was
+/// only half written.
+pub(super) fn for_each_second<T: DeserializeOwned>(
+    dir: &Path,
+    mut each: impl FnMut(T) -> Result<(), ResultsError>,
+) -> Result<bool, ResultsError> {
+    let path = dir.join(SNAPSHOTS_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(foreign(dir, SNAPSHOTS_FILE));
+        }
+        Err(source) => return Err(ResultsError::Read { path, source }),
+    };
+    let mut reader = BufReader::with_capacity(256 * 1024, file);
+    let mut line = Vec::new();
+    let mut half_line = false;
+    let mut number = 0;
+    let mut seconds = 0u64;
+    loop {
+        line.clear();
+        let length = reader
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(|source| ResultsError::Read { path: path.clone(), source })?;
+        if length == 0 {
+            break;
+        }
+        number += 1;
+        match parse_second(&line) {
+            Ok(second) => {
+                seconds += 1;
+                each(second)?;
+            }
+            // Only the very end of the file can have been cut off: a line break says that the line was whole.
+            Err(_) if !line.ends_with(b"\n") && (length as u64) < MAX_LINE => half_line = true,
+            Err(LineError::Schema(found)) => {
+                let expected = SNAPSHOT_SCHEMA;
+                return Err(ResultsError::Schema { path, line: number, found, expected });
+            }
+            Err(LineError::Malformed(reason)) => {
+                return Err(ResultsError::Malformed { path, line: number, reason });
+            }
+        }
+    }
+    if seconds == 0 { Err(ResultsError::Empty { path }) } else { Ok(half_line) }
+}
+
+enum LineError {
+    Schema(String),
+    Malformed(String),
+}
+
+#[derive(Deserialize)]
+struct SchemaOnly {
+    schema: String,
+}
+
+fn parse_second<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
+    serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<SchemaOnly>(line) {
+        Ok(SchemaOnly { schema }) if schema != SNAPSHOT_SCHEMA => LineError::Schema(schema),
+        _ => LineError::Malformed(error.to_string()),
+    })
+}
+
+/// Reads a whole JSON file of this schema; `None` where there is none.
+fn read_json<T: DeserializeOwned>(
+    dir: &Path,
+    name: &str,
+    expected: &'static str,
+) -> Result<Option<T>, ResultsError> {
+    let path = dir.join(name);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(ResultsError::Read { path, source }),
+    };
+    match serde_json::from_slice::<SchemaOnly>(&text) {
+        Ok(SchemaOnly { schema: found }) if found != expected => {
+            Err(ResultsError::Schema { path, line: 1, found, expected })
+        }
+        Ok(_) => serde_json::from_slice(&text).map(Some).map_err(|error| malformed(&path, &error)),
+        Err(error) => Err(malformed(&path, &error)),
+    }
+}
+
+fn malformed(path: &Path, error: &serde_json::Error) -> ResultsError {
+    let line = (error.line() as u64).max(1);
+    ResultsError::Malformed { path: path.to_owned(), line, reason: error.to_string() }
+}
+
+fn foreign(dir: &Path, missing: &'static str) -> ResultsError {
+    ResultsError::Foreign { path: dir.to_owned(), missing }
+}

@@ -1,0 +1,298 @@
+//! A run second by second, small enough for a page: what the charts of the HTML report are drawn from.
+//! Neighbours: fed with each `Snapshot`, live or from `snapshots.jsonl`; read by `html/`. `series.csv` does not come
+//! from here, it has every second.
+//! Invariant: never more than `MAX_POINTS` points, whatever the run's length. When a point covers several seconds, its
+//! counts are sums, and of each percentile it keeps the lowest and the highest second: percentiles are never averaged.
+
+use loadforge_analysis::{Event, LatencyHistogram, Snapshot, UserCounts};
+use loadforge_scenarios::ErrorKind;
+use std::collections::BTreeMap;
+
+/// Most points a series keeps; past that, neighbours are merged two by two.
+pub const MAX_POINTS: usize = 2_000;
+
+/// Most events a series keeps for marks on the time axis; the summary has them all.
+const MAX_EVENTS: usize = 200;
+
+/// A run second by second, thinned.
+#[derive(Clone, Debug)]
+pub struct Series {
+    points: Vec<SeriesPoint>,
+    events: Vec<Event>,
+    /// Windows in each point but the last.
+    windows_per_point: u32,
+    max_points: usize,
+}
+
+/// One second, or several that were merged.
+#[derive(Clone, Debug)]
+pub struct SeriesPoint {
+    /// Seconds from the start of the run to the end of this point.
+    pub at_s: f64,
+    /// Seconds covered.
+    pub length_s: f64,
+    /// Windows covered.
+    pub windows: u32,
+    /// Most users alive and asked for, and most requests under way.
+    pub users: UserCounts,
+    /// Requests done.
+    pub done: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Requests that were due and never begun.
+    pub not_sent: u64,
+    /// Bytes received.
+    pub bytes_in: u64,
+    /// Bytes sent.
+    pub bytes_out: u64,
+    /// Failures by kind.
+    pub errors: BTreeMap<ErrorKind, u64>,
+    /// Response time; `None` when no request was done.
+    pub response: Option<Quantiles>,
+    /// Highest p99 of the lag in ms, over the windows that had requests.
+    pub lag_p99_ms: Option<f64>,
+    /// By worker: highest CPU in percent of one CPU, spinning left out.
+    pub cpu_percent: Vec<f64>,
+    /// By worker: highest share of time spent spinning, in percent of one CPU.
+    pub spin_percent: Vec<f64>,
+}
+
+/// Some quantiles of one latency, each with its lowest and highest second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantiles {
+    /// Half are below.
+    pub p50: Spread,
+    /// 95 % are below.
+    pub p95: Spread,
+    /// 99 % are below.
+    pub p99: Spread,
+    /// Greatest.
+    pub max: Spread,
+}
+
+/// The lowest and the highest value of a figure among several seconds, in ms.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// In the best second.
+    pub low: f64,
+    /// In the worst second.
+    pub high: f64,
+}
+
+impl Default for Series {
+    fn default() -> Series {
+        Series::with_max_points(MAX_POINTS)
+    }
+}
+
+impl Series {
+    /// Adds the run's next second.
+    pub fn add(&mut self, snapshot: &Snapshot) {
+        let point = SeriesPoint::of(snapshot);
+        match self.points.last_mut() {
+            Some(last) if last.windows < self.windows_per_point => last.merge(point),
+            _ => self.points.push(point),
+        }
+        if self.points.len() > self.max_points {
+            self.points = merge_pairs(std::mem::take(&mut self.points));
+            self.windows_per_point *= 2;
+        }
+        let room = MAX_EVENTS.saturating_sub(self.events.len());
+        self.events.extend(snapshot.events.iter().take(room).cloned());
+    }
+
+    /// The points in order of time.
+    pub fn points(&self) -> &[SeriesPoint] {
+        &self.points
+    }
+
+    /// The first events of the run.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// How many seconds a point stands for; 1 until the run is longer than `MAX_POINTS` seconds.
+    pub fn windows_per_point(&self) -> u32 {
+        self.windows_per_point
+    }
+
+    /// The same run in at most `max_points` points, for a table.
+    pub fn thinned(&self, max_points: usize) -> Series {
+        let mut thinned = self.clone();
+        while thinned.points.len() > max_points.max(1) {
+            thinned.points = merge_pairs(thinned.points);
+            thinned.windows_per_point *= 2;
+        }
+        thinned
+    }
+
+    fn with_max_points(max_points: usize) -> Series {
+        Series { points: Vec::new(), events: Vec::new(), windows_per_point: 1, max_points }
+    }
+}
+
+impl SeriesPoint {
+    /// Requests done per second.
+    pub fn rps(&self) -> f64 {
+        per_second(self.done, self.length_s)
+    }
+
+    /// Requests failed per second.
+    pub fn failed_per_s(&self) -> f64 {
+        per_second(self.failed, self.length_s)
+    }
+
+    fn of(snapshot: &Snapshot) -> SeriesPoint {
+        let mut errors = BTreeMap::new();
+        for error in &snapshot.errors {
+            *errors.entry(error.kind).or_default() += error.count;
+        }
+        let lag = &snapshot.latency.lag;
+        SeriesPoint {
+            at_s: snapshot.at_s,
+            length_s: snapshot.length_s,
+            windows: 1,
+            users: snapshot.users,
+            done: snapshot.requests.done,
+            failed: snapshot.requests.failed,
+            not_sent: snapshot.requests.not_sent,
+            bytes_in: snapshot.requests.bytes_in,
+            bytes_out: snapshot.requests.bytes_out,
+            errors,
+            response: Quantiles::of(&snapshot.latency.response),
+            lag_p99_ms: (!lag.is_empty()).then(|| lag.quantile_ms(0.99)),
+            cpu_percent: snapshot.generator.cpu_percent.clone(),
+            spin_percent: snapshot.generator.spin_percent.clone(),
+        }
+    }
+
+    /// Takes up the point that follows this one.
+    fn merge(&mut self, next: SeriesPoint) {
+        self.at_s = next.at_s;
+        self.length_s += next.length_s;
+        self.windows += next.windows;
+        self.users.active = self.users.active.max(next.users.active);
+        self.users.target = self.users.target.max(next.users.target);
+        self.users.in_flight = self.users.in_flight.max(next.users.in_flight);
+        self.done += next.done;
+        self.failed += next.failed;
+        self.not_sent += next.not_sent;
+        self.bytes_in += next.bytes_in;
+        self.bytes_out += next.bytes_out;
+        for (kind, count) in next.errors {
+            *self.errors.entry(kind).or_default() += count;
+        }
+        self.response = match (self.response, next.response) {
+            (Some(mine), Some(theirs)) => Some(mine.merged(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.lag_p99_ms = match (self.lag_p99_ms, next.lag_p99_ms) {
+            (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        keep_highest(&mut self.cpu_percent, &next.cpu_percent);
+        keep_highest(&mut self.spin_percent, &next.spin_percent);
+    }
+}
+
+impl Quantiles {
+    fn of(histogram: &LatencyHistogram) -> Option<Quantiles> {
+        let single = |ms: f64| Spread { low: ms, high: ms };
+        (!histogram.is_empty()).then(|| Quantiles {
+            p50: single(histogram.quantile_ms(0.50)),
+            p95: single(histogram.quantile_ms(0.95)),
+            p99: single(histogram.quantile_ms(0.99)),
+            max: single(histogram.max_ms()),
+        })
+    }
+
+    fn merged(self, other: Quantiles) -> Quantiles {
+        Quantiles {
+            p50: self.p50.merged(other.p50),
+            p95: self.p95.merged(other.p95),
+            p99: self.p99.merged(other.p99),
+            max: self.max.merged(other.max),
+        }
+    }
+}
+
+impl Spread {
+    fn merged(self, other: Spread) -> Spread {
+        Spread { low: self.low.min(other.low), high: self.high.max(other.high) }
+    }
+}
+
+fn per_second(count: u64, length_s: f64) -> f64 {
+    if length_s > 0.0 { count as f64 / length_s } else { 0.0 }
+}
+
+fn merge_pairs(points: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
+    let mut merged: Vec<SeriesPoint> = Vec::with_capacity(points.len() / 2 + 1);
+    for (index, point) in points.into_iter().enumerate() {
+        match merged.last_mut() {
+            Some(last) if index % 2 == 1 => last.merge(point),
+            _ => merged.push(point),
+        }
+    }
+    merged
+}
+
+fn keep_highest(mine: &mut Vec<f64>, theirs: &[f64]) {
+    if mine.len() < theirs.len() {
+        mine.resize(theirs.len(), 0.0);
+    }
+    for (mine, theirs) in mine.iter_mut().zip(theirs) {
+        *mine = mine.max(*theirs);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn a_long_run_is_thinned_without_losing_a_count_or_its_worst_second() {
+        let snapshots = fixture::snapshots(180);
+        let mut whole = Series::default();
+        let mut thinned = Series::with_max_points(20);
+        for snapshot in &snapshots {
+            whole.add(snapshot);
+            thinned.add(snapshot);
+        }
+        assert_eq!(whole.points().len(), 180);
+        assert!(thinned.points().len() <= 20, "{} points", thinned.points().len());
+        assert!(thinned.windows_per_point() > 1);
+
+        let done = |series: &Series| series.points().iter().map(|point| point.done).sum::<u64>();
+        let failed = |series: &Series| -> u64 {
+            series.points().iter().flat_map(|point| point.errors.values()).sum()
+        };
+        let worst = |series: &Series| {
+            let p99 = series.points().iter().filter_map(|point| point.response);
+            p99.map(|quantiles| quantiles.p99.high).fold(0.0, f64::max)
+        };
+        let best = |series: &Series| {
+            let p50 = series.points().iter().filter_map(|point| point.response);
+            p50.map(|quantiles| quantiles.p50.low).fold(f64::INFINITY, f64::min)
+        };
+        assert_eq!(done(&whole), done(&thinned));
+        assert_eq!(failed(&whole), failed(&thinned));
+        assert_eq!(worst(&whole), worst(&thinned));
+        assert_eq!(best(&whole), best(&thinned));
+        let seconds: f64 = thinned.points().iter().map(|point| point.length_s).sum();
+        assert!((seconds - 180.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_limit_holds_for_a_run_of_any_length() {
+        let snapshot = &fixture::snapshots(1)[0];
+        let mut series = Series::with_max_points(16);
+        for _ in 0..5_000 {
+            series.add(snapshot);
+            assert!(series.points().len() <= 16);
+        }
+        let windows: u32 = series.points().iter().map(|point| point.windows).sum();
+        assert_eq!(windows, 5_000);
+    }
+}

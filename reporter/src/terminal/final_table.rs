@@ -1,0 +1,268 @@
+//! The table at the end of a run: verdict first, then counts, latencies, endpoints, errors, thresholds.
+//! Neighbours: `words.rs` and `format.rs` for words and figures, `ansi.rs` for columns. Invariant: at most 80 columns,
+//! whatever the names; without colour it is plain text that can be pasted anywhere.
+
+use super::ansi::{Sgr, clip, fit, printable};
+use crate::{REPORT_FILE, format, words};
+use loadforge_analysis::{
+    EndpointSummary, LatencyHistogram, Percentiles, RunHistograms, RunSummary, VerdictLevel,
+};
+use std::path::Path;
+use unicode_width::UnicodeWidthStr;
+
+const WIDTH: usize = 80;
+const INDENT: &str = "  ";
+
+/// Rows of the endpoint and error tables; the report has them all.
+const MAX_ROWS: usize = 10;
+
+/// Bars of the response times.
+const BARS: usize = 10;
+const BAR_WIDTH: usize = 36;
+
+/// The table as text, ending with a line break. `results_dir` is shown as the place of the report.
+pub fn final_table(
+    summary: &RunSummary,
+    histograms: &RunHistograms,
+    results_dir: Option<&Path>,
+    colour: bool,
+) -> String {
+    let mut table = Table { text: String::new(), sgr: Sgr(colour) };
+    table.heading(summary);
+    table.verdict(summary);
+    table.counts(summary);
+    table.latencies(summary);
+    table.bars(&histograms.response);
+    table.endpoints(&summary.endpoints);
+    table.errors(summary);
+    table.thresholds(summary);
+    table.conservation(summary);
+    if let Some(dir) = results_dir {
+        let report = dir.join(REPORT_FILE);
+        let place = if report.exists() { report } else { dir.to_owned() };
+        table.line(&format!("report  {}", printable(&place.display().to_string())));
+    }
+    table.text
+}
+
+struct Table {
+    text: String,
+    sgr: Sgr,
+}
+
+impl Table {
+    fn line(&mut self, line: &str) {
+        if !line.is_empty() {
+            self.text.push_str(INDENT);
+            self.text.push_str(line.trim_end());
+        }
+        self.text.push('\n');
+    }
+
+    fn section(&mut self, heading: &str) {
+        self.line("");
+        let heading = self.sgr.dim(heading);
+        self.line(&heading);
+    }
+
+    /// Words broken into lines of the table's width, the later ones indented.
+    fn paragraph(&mut self, first: &str, text: &str) {
+        let indent = " ".repeat(first.width());
+        let room = WIDTH - INDENT.len() - first.width();
+        for (index, line) in wrap(&printable(text), room).iter().enumerate() {
+            let lead = if index == 0 { first } else { &indent };
+            self.line(&format!("{lead}{line}"));
+        }
+    }
+
+    fn heading(&mut self, summary: &RunSummary) {
+        self.line("");
+        let words = format!("{} · {}", format::span(summary.duration_s), words::outcome_words(summary));
+        let room = WIDTH - INDENT.len() - words.width() - 3;
+        let name = self.sgr.bold(&clip(&summary.name, room));
+        self.line(&format!("{name} · {words}"));
+    }
+
+    fn verdict(&mut self, summary: &RunSummary) {
+        let level = summary.verdict.level;
+        let word = words::verdict_word(level);
+        let word = match level {
+            VerdictLevel::Valid => self.sgr.green(word),
+            VerdictLevel::Suspect => self.sgr.yellow(word),
+            VerdictLevel::Invalid => self.sgr.red(word),
+        };
+        self.line(&format!("{}  {}.", self.sgr.bold(&word), words::verdict_heading(level)));
+        for reason in &summary.verdict.reasons {
+            self.paragraph("  · ", reason);
+        }
+    }
+
+    fn counts(&mut self, summary: &RunSummary) {
+        let requests = &summary.requests;
+        let done = requests.ok + requests.failed;
+        self.line("");
+        let failed = format!("{} failed ({})", format::count(requests.failed), format::percent(summary.error_rate));
+        let failed = if requests.failed > 0 { self.sgr.red(&failed) } else { failed };
+        let rate = self.sgr.bold(&format!("{} a second", format::rate(requests.rps_mean)));
+        self.row("requests", &format!("{}, {rate}, {failed}", self.sgr.bold(&format::count(done))));
+        let users = &summary.users;
+        let users = format!("{} at peak, {} asked for", format::count(users.peak), format::count(users.target_peak));
+        self.row("users", &users);
+        let data = format!("{} received, {} sent", format::bytes(requests.bytes_in), format::bytes(requests.bytes_out));
+        self.row("data", &data);
+        let connects = format::plural(requests.connects, "connection");
+        self.row("wire", &format!("{connects} made, {} sent again", format::plural(requests.retried, "request")));
+    }
+
+    fn row(&mut self, label: &str, text: &str) {
+        let label = self.sgr.dim(&fit(label, 10));
+        self.line(&format!("{label}{text}"));
+    }
+
+    fn latencies(&mut self, summary: &RunSummary) {
+        let columns = ["p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
+        let heading: String = columns.iter().map(|column| format!("{column:>9}")).collect();
+        self.section(&format!("{}{heading}", fit("latency", 10)));
+        let rows = [("response", &summary.response_ms), ("service", &summary.service_ms), ("lag", &summary.lag_ms)];
+        let measured = summary.requests.ok + summary.requests.failed > 0;
+        for (label, figures) in rows {
+            let cells: String = percentiles(figures, measured).iter().map(|cell| format!("{cell:>9}")).collect();
+            self.line(&format!("{}{cells}", fit(label, 10)));
+        }
+    }
+
+    fn bars(&mut self, response: &LatencyHistogram) {
+        let Some((edges, counts)) = response_bars(response) else { return };
+        self.section("response times");
+        let most = counts.iter().copied().max().unwrap_or(0).max(1);
+        let all = response.len().max(1);
+        for (index, count) in counts.iter().enumerate() {
+            let range = match edges.get(index) {
+                Some(edge) => format!("up to {:>8}", format::latency(*edge)),
+                None => format!("above {:>8}", format::latency(edges[edges.len() - 1])),
+            };
+            let bar = bar(*count as f64 / most as f64);
+            let bar = self.sgr.cyan(&fit(&bar, BAR_WIDTH));
+            let share = format::percent(*count as f64 / all as f64);
+            self.line(&format!("{range}  {bar} {:>11} {share:>9}", format::count(*count)));
+        }
+    }
+
+    fn endpoints(&mut self, endpoints: &[EndpointSummary]) {
+        if endpoints.is_empty() {
+            return;
+        }
+        const NAME: usize = 26;
+        self.section(&format!(
+            "{}{:>11}{:>9}{:>8}{:>8}{:>8}{:>8}",
+            fit("endpoint", NAME), "requests", "failed", "/s", "p50", "p95", "p99"
+        ));
+        for endpoint in endpoints.iter().take(MAX_ROWS) {
+            let name = format!("{} {}", endpoint.method, endpoint.name);
+            let failed = format!("{:>9}", format::short_count(endpoint.failed));
+            let failed = if endpoint.failed > 0 { self.sgr.red(&failed) } else { failed };
+            let latency = |ms: f64| if endpoint.sent > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+            let figures = &endpoint.response_ms;
+            self.line(&format!(
+                "{}{:>11}{failed}{:>8}{:>8}{:>8}{:>8}",
+                fit(name.trim_start(), NAME),
+                format::count(endpoint.sent),
+                format::rate(endpoint.rps_mean),
+                latency(figures.p50).replace(' ', ""),
+                latency(figures.p95).replace(' ', ""),
+                latency(figures.p99).replace(' ', ""),
+            ));
+        }
+        self.rest(endpoints.len());
+    }
+
+    fn errors(&mut self, summary: &RunSummary) {
+        self.section("errors");
+        if summary.errors.is_empty() {
+            self.line("none");
+        }
+        for error in summary.errors.iter().take(MAX_ROWS) {
+            let count = self.sgr.red(&format!("{:>11}", format::count(error.count)));
+            let detail = clip(&error.detail, WIDTH - INDENT.len() - 11 - 2 - 13);
+            self.line(&format!("{count}  {}{detail}", fit(error.kind.as_str(), 13)));
+        }
+        self.rest(summary.errors.len());
+    }
+
+    fn rest(&mut self, rows: usize) {
+        if rows > MAX_ROWS {
+            self.line(&format!("and {} more in the report", rows - MAX_ROWS));
+        }
+    }
+
+    fn thresholds(&mut self, summary: &RunSummary) {
+        if summary.thresholds.is_empty() {
+            return;
+        }
+        self.section("thresholds");
+        for threshold in &summary.thresholds {
+            let mark = if threshold.passed { self.sgr.green("✓ met") } else { self.sgr.red("✗ not met") };
+            let blanks = if threshold.passed { "      " } else { "  " };
+            let measured = words::threshold_actual(threshold);
+            let room = WIDTH - INDENT.len() - 11 - 12 - measured.width();
+            self.line(&format!("{mark}{blanks}{}  measured {measured}", clip(&threshold.expr, room)));
+        }
+    }
+
+    fn conservation(&mut self, summary: &RunSummary) {
+        self.line("");
+        for equation in words::conservation(summary) {
+            let equation = if words::conserved(summary) { self.sgr.dim(&equation) } else { self.sgr.red(&equation) };
+            self.line(&equation);
+        }
+        self.line("");
+    }
+}
+
+fn percentiles(figures: &Percentiles, measured: bool) -> [String; 7] {
+    let Percentiles { p50, p75, p90, p95, p99, p999, max, .. } = *figures;
+    [p50, p75, p90, p95, p99, p999, max]
+        .map(|ms| if measured { format::latency(ms) } else { format::NONE.to_owned() })
+}
+
+/// Edges in ms and the counts between them: even steps up to the p99, and one bar for all above it. Even steps keep the
+/// shape of the distribution; the tail would press all of it into the first bar.
+fn response_bars(response: &LatencyHistogram) -> Option<(Vec<f64>, Vec<u64>)> {
+    let (low, high) = (response.min_ms(), response.quantile_ms(0.99));
+    if response.is_empty() || high <= low {
+        return None;
+    }
+    let step = (high - low) / BARS as f64;
+    let edges: Vec<f64> = (1..=BARS).map(|index| low + step * index as f64).collect();
+    let counts = response.bars(&edges);
+    Some((edges, counts))
+}
+
+/// A bar in eighths of a column; what is not nothing shows at least the thinnest.
+fn bar(share: f64) -> String {
+    const EIGHTHS: [char; 7] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+    let eighths = (share.clamp(0.0, 1.0) * BAR_WIDTH as f64 * 8.0).ceil() as usize;
+    let mut bar = "█".repeat(eighths / 8);
+    if let Some(part) = (eighths % 8).checked_sub(1) {
+        bar.push(EIGHTHS[part]);
+    }
+    bar
+}
+
+/// Breaks text at blanks into lines of at most this many columns; a longer word is cut.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let word = clip(word, columns);
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(&word);
+        } else if line.width() + 1 + word.width() <= columns {
+            line.push(' ');
+            line.push_str(&word);
+        } else {
+            lines.push(word);
+        }
+    }
+    lines
+}

@@ -1,0 +1,196 @@
+//! The run in plain words, for the terminal and the page alike: what the verdict means, how the run ended, what happened.
+//! Neighbours: `format.rs` writes the figures in these sentences. Invariant: every word is derived from the summary.
+
+use crate::format;
+use loadforge_analysis::{LoadModel, RunOutcome, RunSummary, ThresholdResult, VerdictLevel};
+
+/// The verdict as a heading.
+pub(crate) fn verdict_heading(level: VerdictLevel) -> &'static str {
+    match level {
+        VerdictLevel::Valid => "These figures can be trusted",
+        VerdictLevel::Suspect => "Read this before using the figures",
+        VerdictLevel::Invalid => "Do not use these figures",
+    }
+}
+
+/// What the verdict is about, in a sentence.
+pub(crate) fn verdict_meaning(level: VerdictLevel) -> &'static str {
+    match level {
+        VerdictLevel::Valid => {
+            "The load generator kept up with what was asked: nothing was lost and nothing was held back."
+        }
+        VerdictLevel::Suspect => {
+            "The load generator itself may have influenced what was measured:"
+        }
+        VerdictLevel::Invalid => {
+            "The load generator could not do what was asked, or the run broke off:"
+        }
+    }
+}
+
+/// The verdict's word, as in `summary.json`.
+pub(crate) fn verdict_word(level: VerdictLevel) -> &'static str {
+    match level {
+        VerdictLevel::Valid => "VALID",
+        VerdictLevel::Suspect => "SUSPECT",
+        VerdictLevel::Invalid => "INVALID",
+    }
+}
+
+/// How the run ended, in a few words.
+pub(crate) fn outcome_words(summary: &RunSummary) -> String {
+    match summary.outcome {
+        RunOutcome::Completed => "completed".to_owned(),
+        RunOutcome::Interrupted => format!("interrupted after {}", format::span(summary.duration_s)),
+        RunOutcome::Aborted => format!("cut off after {}", format::span(summary.duration_s)),
+    }
+}
+
+/// What a reader must know about a run that did not reach its end; `None` for one that did.
+pub(crate) fn cut_short(summary: &RunSummary, planned_s: f64) -> Option<String> {
+    let after = format::span(summary.duration_s);
+    let planned = if planned_s > 0.0 {
+        format!(" of the {} planned", format::span(planned_s))
+    } else {
+        String::new()
+    };
+    match summary.outcome {
+        RunOutcome::Completed => None,
+        RunOutcome::Interrupted => Some(format!(
+            "The run was interrupted after {after}{planned}. Requests under way were given time to finish, so what follows is whole."
+        )),
+        RunOutcome::Aborted => Some(format!(
+            "The run was cut off after {after}{planned}: it was killed or broke off. What follows covers every second written until then; requests under way at that moment are not in it."
+        )),
+    }
+}
+
+/// The whole run in two or three sentences.
+pub(crate) fn story(summary: &RunSummary) -> String {
+    let done = summary.requests.ok + summary.requests.failed;
+    let length = format::span(summary.duration_s);
+    if done == 0 {
+        return format!("In {length}, no request was answered. There is nothing to measure.");
+    }
+    let load = match summary.model {
+        LoadModel::Closed => format!("up to {} made", format::plural(summary.users.peak, "user")),
+        LoadModel::Open => "the plan's arrivals made".to_owned(),
+    };
+    let requests = format::plural(done, "request");
+    let rate = format::rate(summary.requests.rps_mean);
+    let (half, most) = (summary.response_ms.p50, summary.response_ms.p99);
+    let (half, most) = (format::latency(half), format::latency(most));
+    let errors = match summary.requests.failed {
+        0 => "No request failed.".to_owned(),
+        failed => {
+            let often = summary.errors.first().map_or_else(String::new, |error| {
+                format!(", most often with “{}”", error.detail)
+            });
+            format!(
+                "{} failed ({}){often}.",
+                format::plural(failed, "request"),
+                format::percent(summary.error_rate)
+            )
+        }
+    };
+    format!(
+        "In {length}, {load} {requests}, {rate} a second. \
+         Half of the answers came within {half}, 99 of 100 within {most}. {errors}"
+    )
+}
+
+/// The thresholds in a few words; `None` when there are none.
+pub(crate) fn thresholds_words(thresholds: &[ThresholdResult]) -> Option<String> {
+    let passed = thresholds.iter().filter(|threshold| threshold.passed).count();
+    match (thresholds.len(), passed) {
+        (0, _) => None,
+        (1, 1) => Some("The threshold is met".to_owned()),
+        (1, _) => Some("The threshold is not met".to_owned()),
+        (all, passed) if all == passed => Some(format!("All {all} thresholds are met")),
+        (all, passed) => Some(format!("{} of {all} thresholds not met", all - passed)),
+    }
+}
+
+/// What was measured for a threshold, in the threshold's own unit.
+pub(crate) fn threshold_actual(threshold: &ThresholdResult) -> String {
+    let Some(actual) = threshold.actual.filter(|actual| actual.is_finite()) else {
+        return "no sample".to_owned();
+    };
+    let condition = threshold.expr.split('@').next().unwrap_or_default();
+    let unit = condition.trim_end().rsplit(|char: char| char.is_ascii_digit()).next().unwrap_or_default();
+    match unit.trim() {
+        "ms" => format::latency(actual),
+        "us" | "µs" => format::latency(actual / 1e3),
+        "s" => format::latency(actual * 1e3),
+        "%" => format::percent(actual / 100.0),
+        _ if condition.trim_start().starts_with("error_rate") => format::percent(actual),
+        _ => format::rate(actual),
+    }
+}
+
+/// Both equations of conservation with every term.
+pub(crate) fn conservation(summary: &RunSummary) -> [String; 2] {
+    let requests = &summary.requests;
+    [
+        format!(
+            "{} intended = {} sent + {} not sent",
+            format::count(requests.intended),
+            format::count(requests.sent),
+            format::count(requests.not_sent)
+        ),
+        format!(
+            "{} sent = {} ok + {} failed + {} unknown + {} lost",
+            format::count(requests.sent),
+            format::count(requests.ok),
+            format::count(requests.failed),
+            format::count(requests.unknown),
+            format::count(requests.lost)
+        ),
+    ]
+}
+
+/// Whether both equations of conservation hold.
+pub(crate) fn conserved(summary: &RunSummary) -> bool {
+    let requests = &summary.requests;
+    let sum = |terms: &[u64]| terms.iter().map(|term| u128::from(*term)).sum::<u128>();
+    sum(&[requests.intended]) == sum(&[requests.sent, requests.not_sent])
+        && sum(&[requests.sent])
+            == sum(&[requests.ok, requests.failed, requests.unknown, requests.lost])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn threshold(expr: &str, actual: Option<f64>, passed: bool) -> ThresholdResult {
+        ThresholdResult { expr: expr.to_owned(), actual, passed }
+    }
+
+    #[test]
+    fn a_threshold_is_shown_in_its_own_unit() {
+        let rows = [
+            ("p99 < 500ms", Some(184.2), "184 ms"),
+            ("p99 < 1.5 s@search", Some(2.0), "2.00 s"),
+            ("lag.p99<50us", Some(12.0), "12.0 µs"),
+            ("error_rate < 1%", Some(0.39), "0.39 %"),
+            ("error_rate < 0.01", Some(0.0039), "0.39 %"),
+            ("rps > 900", Some(1_204.3), "1,204"),
+            ("p99 < 500ms@never", None, "no sample"),
+        ];
+        for (expr, actual, text) in rows {
+            assert_eq!(threshold_actual(&threshold(expr, actual, true)), text, "{expr}");
+        }
+    }
+
+    #[test]
+    fn thresholds_are_counted_in_words() {
+        let met = threshold("p99 < 1s", Some(0.2), true);
+        let missed = threshold("p50 < 1ms", Some(3.0), false);
+        assert_eq!(thresholds_words(&[]), None);
+        assert_eq!(thresholds_words(std::slice::from_ref(&met)).as_deref(), Some("The threshold is met"));
+        assert_eq!(
+            thresholds_words(&[met, missed]).as_deref(),
+            Some("1 of 2 thresholds not met")
+        );
+    }
+}

@@ -1,0 +1,412 @@
+//! Scenarios as TOML files. `load` reads a file, `parse` a text; both gather every problem before they give up.
+//! Neighbours: `reader.rs` walks the tree, one file here per part of a document, `scenario.rs` is what users live.
+//! Invariant: either a whole `Document` or at least one problem comes out; nothing in a file is ignored in silence.
+
+mod body_file;
+mod checks;
+mod duration;
+mod environment;
+mod load;
+mod problem;
+mod reader;
+mod scenario;
+mod source;
+mod step;
+mod task;
+mod values;
+
+pub use load::LoadSpec;
+pub use problem::{Place, Problem, Problems};
+pub use scenario::DocumentScenario;
+
+use crate::{Origin, Scheme, TaskWeights, address};
+use body_file::BodyFiles;
+use reader::{Node, Reader, Table, closest, quoted};
+use source::Source;
+use std::{fmt, fs::File, io::Read as _, path::Path, time::Duration};
+use step::Gathered;
+use toml::de::DeTable;
+
+/// What every request says of its sender, unless the file gives another value.
+const USER_AGENT: (&str, &str) = (
+    "user-agent",
+    concat!("loadforge/", env!("CARGO_PKG_VERSION")),
+);
+
+/// The largest file that is read: whoever names a larger one has named the wrong one.
+const MOST_BYTES: u64 = 4 << 20;
+
+const KEYS: &[&str] = &[
+    "name",
+    "description",
+    "base_url",
+    "target",
+    "headers",
+    "think_time",
+    "timeout",
+    "load",
+    "setup",
+    "teardown",
+    "task",
+    "threshold",
+];
+
+/// A scenario file that was understood.
+pub struct Document {
+    /// What virtual users do.
+    pub scenario: DocumentScenario,
+    /// What the scenario is for, in the author's words.
+    pub description: Option<String>,
+    /// How many users, for how long.
+    pub load: LoadSpec,
+    /// The file's own time limit of a request; a flag of the command line wins over it. Requests whose task or step
+    /// has a limit of its own carry that and take neither.
+    pub time_limit: Option<Duration>,
+    /// What the run has to reach.
+    pub thresholds: Vec<ThresholdText>,
+    /// Where plain paths go.
+    pub target: Target,
+    /// Values that came from the environment, so that nobody prints them.
+    pub secrets: Vec<String>,
+}
+
+impl fmt::Debug for Document {
+    /// Leaves out what may hold values from the environment.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("scenario", &self.scenario)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where plain paths go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To this origin.
+    Origin(Origin),
+    /// To the built-in echo server: the scenario's first origin has port 0 until `set_first_origin`.
+    Echo,
+}
+
+/// A threshold as it is written; its expression is read higher up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThresholdText {
+    /// Such as `p99 < 500ms`.
+    pub expr: String,
+    /// The endpoint it is for; `None` means all requests together.
+    pub endpoint: Option<String>,
+    /// Where the expression stands, for `Problem::at`.
+    pub place: Place,
+}
+
+/// Reads a scenario file, with the environment of this process.
+///
+/// # Errors
+/// When the file cannot be read, or anything in it is wrong.
+pub fn load(path: &Path) -> Result<Document, Problems> {
+    let file_name = path.display().to_string();
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|error| {
+            let message = format!("the scenario file cannot be read: {error}");
+            Problems::of_file(
+                &file_name,
+                message,
+                "name a file that exists and that you may read",
+            )
+        })?;
+    if bytes.len() as u64 > MOST_BYTES {
+        let message = "the scenario file is larger than 4 MiB".to_owned();
+        return Err(Problems::of_file(
+            &file_name,
+            message,
+            "put large bodies into files of their own, with body_file",
+        ));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
+        let message = format!("the scenario file is not UTF-8 text (line {line})");
+        Problems::of_file(
+            &file_name,
+            message,
+            "save it as UTF-8; bytes of other kinds go into files named by body_file",
+        )
+    })?;
+    let base_dir = path.parent().unwrap_or(Path::new(""));
+    parse(&file_name, text, &|name| std::env::var(name).ok(), base_dir)
+}
+
+/// Reads a scenario from a text; `base_dir` is where `body_file` names begin.
+///
+/// # Errors
+/// When anything in it is wrong: all of it at once, in the order of the places.
+pub fn parse(
+    file_name: &str,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    base_dir: &Path,
+) -> Result<Document, Problems> {
+    let (tree, syntax_errors) = DeTable::parse_recoverable(text);
+    let source = Source::new(file_name, text);
+    let mut syntax: Vec<Problem> = syntax_errors
+        .iter()
+        .map(|error| syntax_problem(error, &source))
+        .collect();
+    let reader = Reader::new(source, env, !syntax.is_empty());
+    let document = read(&reader, tree.get_ref(), file_name, base_dir);
+    let (mut problems, secrets) = reader.finish();
+    // What else is odd on a line that is no TOML is most likely the same slip.
+    problems.retain(|problem| syntax.iter().all(|error| error.line != problem.line));
+    problems.append(&mut syntax);
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(Problems(problems));
+    }
+    let document = document.expect("a part that could not be read has left a problem");
+    Ok(Document {
+        secrets,
+        ..document
+    })
+}
+
+fn syntax_problem(error: &toml::de::Error, source: &Source<'_>) -> Problem {
+    let message = error.message();
+    let (what, remedy) = match message.split_once(", expected ") {
+        Some((what, "nothing")) => (what, "remove what is marked".to_owned()),
+        Some((what, expected)) => (what, format!("expected {expected}")),
+        None if message == "duplicate key" => (message, "keep one of the two".to_owned()),
+        None => (
+            message,
+            "see https://toml.io for how TOML is written".to_owned(),
+        ),
+    };
+    Problem::at(
+        source.place(&error.span().unwrap_or(0..0)),
+        "",
+        format!("this is not TOML: {what}"),
+        remedy,
+    )
+}
+
+/// Reads the whole tree. Gives `None` only when a problem was gathered.
+fn read<'t>(
+    reader: &'t Reader<'t>,
+    tree: &'t DeTable<'t>,
+    file_name: &str,
+    base_dir: &Path,
+) -> Option<Document> {
+    let root = reader.root(tree, KEYS);
+    let name = root.get("name").map_or_else(
+        || Some(name_of_file(file_name)),
+        |node| read_scenario_name(&node),
+    );
+    let description = root
+        .get("description")
+        .and_then(|node| node.text("description = \"text\""));
+    let (target, base_path) = read_target(&root).unzip();
+    let mut headers = root
+        .get("headers")
+        .and_then(|node| step::read_headers(&node))
+        .unwrap_or_default();
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case(USER_AGENT.0))
+    {
+        headers.push((USER_AGENT.0.into(), USER_AGENT.1.into()));
+    }
+    let think_time = root
+        .get("think_time")
+        .and_then(|node| duration::read_think_time(&node));
+    let time_limit = root.get("timeout").and_then(|node| duration::read(&node));
+    let load = root.get("load").and_then(|node| load::read(&node));
+    let first_origin = match &target {
+        Some(Target::Origin(origin)) => origin.clone(),
+        _ => Origin {
+            scheme: Scheme::Http,
+            host: "127.0.0.1".into(),
+            port: 0,
+        },
+    };
+    let mut gathered = Gathered {
+        origins: vec![first_origin],
+        endpoints: Vec::new(),
+        base_path: base_path.unwrap_or_default(),
+        headers,
+        body_files: BodyFiles::relative_to(base_dir),
+        steps: 0,
+    };
+    let setup = task::read_steps(root.get("setup"), "[[setup]]", None, &mut gathered);
+    let tasks = task::read_all(&root, &think_time.unwrap_or_default(), &mut gathered);
+    let teardown = task::read_steps(root.get("teardown"), "[[teardown]]", None, &mut gathered);
+    let thresholds = read_thresholds(&root, &gathered.endpoints, reader.failed());
+    let (tasks, weights): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
+    let Gathered {
+        origins, endpoints, ..
+    } = gathered;
+    Some(Document {
+        scenario: DocumentScenario {
+            name: name?,
+            origins,
+            endpoints,
+            setup,
+            tasks,
+            weights: TaskWeights::new(weights)?,
+            teardown,
+        },
+        description: description.map(|text| text.value),
+        load: load.unwrap_or_default(),
+        time_limit,
+        thresholds,
+        target: target?,
+        secrets: Vec::new(),
+    })
+}
+
+/// Whether a text can name a folder everywhere, without quotes.
+fn is_folder_name(name: &str) -> bool {
+    name.len() <= 100
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
+/// A name for a folder, as near to `text` as can be.
+pub(crate) fn folder_name(text: &str) -> String {
+    let keep = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = text.chars().map(keep).take(100).collect();
+    match name.trim_matches(['-', '_', '.']) {
+        "" => "scenario".into(),
+        name => name.into(),
+    }
+}
+
+fn name_of_file(file_name: &str) -> String {
+    let stem = Path::new(file_name).file_stem().unwrap_or_default();
+    folder_name(&stem.to_string_lossy())
+}
+
+fn read_scenario_name(node: &Node<'_>) -> Option<String> {
+    let text = node.text("name = \"shop\"")?;
+    if !is_folder_name(&text.value) {
+        node.problem(
+            format!("the name names a folder: {} cannot", quoted(text.written)),
+            format!(
+                "use letters, digits, -, _ and ., such as {:?}",
+                folder_name(text.written)
+            ),
+        );
+        return None;
+    }
+    Some(text.value)
+}
+
+/// Where plain paths go, and what stands before each of them.
+fn read_target(root: &Table<'_>) -> Option<(Target, String)> {
+    root.missing(
+        &["base_url", "target"],
+        "the scenario does not say where requests go",
+        "add base_url = \"http://127.0.0.1:8080\", or target = \"echo\" for the built-in echo server",
+    );
+    let (base_url, target) = (root.get("base_url"), root.get("target"));
+    if let (Some(_), Some(target)) = (&base_url, &target) {
+        target.problem(
+            "`target` and `base_url` both say where requests go",
+            "keep one of the two",
+        );
+    }
+    if let Some(node) = target {
+        let text = node.text("target = \"echo\"")?;
+        if text.value == "echo" {
+            return Some((Target::Echo, String::new()));
+        }
+        node.problem(
+            format!(
+                "the only target with a name is \"echo\", got {}",
+                node.shown()
+            ),
+            "write target = \"echo\", or give the address as base_url",
+        );
+        return None;
+    }
+    let node = base_url?;
+    let text = node.text("base_url = \"http://127.0.0.1:8080\"")?;
+    match address::split(&text.value) {
+        Ok((_, path)) if path.contains('?') => {
+            node.problem(
+                "`base_url` holds a query",
+                "give the query to the steps that need it",
+            );
+            None
+        }
+        Ok((origin, path)) => Some((
+            Target::Origin(origin),
+            path.trim_end_matches('/').to_owned(),
+        )),
+        Err(fault) => {
+            node.problem(
+                format!("`base_url` is {}: {fault}", node.shown()),
+                fault.remedy(text.written),
+            );
+            None
+        }
+    }
+}
+
+/// Reads `[[threshold]]`; `endpoints` is not whole when something `failed` before.
+fn read_thresholds(root: &Table<'_>, endpoints: &[String], failed: bool) -> Vec<ThresholdText> {
+    const EXAMPLE: &str = "[[threshold]]";
+    let items = root
+        .get("threshold")
+        .and_then(|node| node.items(EXAMPLE))
+        .unwrap_or_default();
+    let read = |node: &Node<'_>| {
+        let table = node.table(&["expr", "endpoint"], EXAMPLE)?;
+        table.missing(
+            &["expr"],
+            "a threshold needs its expression",
+            "write expr = \"p99 < 500ms\"",
+        );
+        let endpoint = table.get("endpoint").and_then(|node| {
+            let name = node.text("endpoint = \"product\"")?.value;
+            if !failed && !endpoints.contains(&name) {
+                let known: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+                let remedy = match closest(&name, &known) {
+                    Some(meant) => format!("did you mean {}?", quoted(meant)),
+                    None => "name a request by its `name`, or by its path without the query".into(),
+                };
+                node.problem(format!("no request is named {}", node.shown()), remedy);
+            }
+            Some(name)
+        });
+        let node = table.get("expr")?;
+        let expr = node.text("expr = \"p99 < 500ms\"")?;
+        if expr.value.trim().is_empty() {
+            node.problem(
+                "the expression is empty",
+                "write it like expr = \"p99 < 500ms\"",
+            );
+        }
+        Some(ThresholdText {
+            expr: expr.value,
+            endpoint,
+            place: node.place(),
+        })
+    };
+    items.iter().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests;

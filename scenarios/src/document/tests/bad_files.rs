@@ -1,0 +1,231 @@
+//! What people are told about files that cannot be used: every message is a golden one.
+
+use super::parse_here;
+use std::fmt::Write;
+
+/// What is wrong, and the file.
+const BAD_FILES: &[(&str, &str)] = &[
+    ("an empty file", ""),
+    (
+        "no TOML",
+        "base_url = http://127.0.0.1\n[[task]]\nget = \"/\"\nweight = -1\nwieght = 2\n",
+    ),
+    (
+        "a broken header",
+        "target = \"echo\"\n[[task]\nget = \"/\"\nweight = 3\n",
+    ),
+    (
+        "keys in the wrong table",
+        "users = 5\ntarget = \"echo\"\n[load]\nduration = \"1s\"\nthink_time = \"1s\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a duplicate key",
+        "target = \"echo\"\ntarget = \"echo\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "an unclosed string",
+        "target = \"echo\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "misspelled keys",
+        "target = \"echo\"\nheader = { a = \"b\" }\n[load]\nuser = 3\n[[task]]\ngett = \"/\"\nwieght = 2\n",
+    ),
+    (
+        "keys of later work",
+        "target = \"echo\"\n[load]\nrate = 500\n[data.people]\nfile = \"users.csv\"\n[[task]]\nget = \"/\"\ncapture.token = { json = \"$.t\" }\n",
+    ),
+    (
+        "patterns of later work",
+        "target = \"echo\"\n[load]\npattern = \"spike\"\nusers = 3\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "wrong types",
+        "name = 5\ntarget = true\nthink_time = 3\nload = \"heavy\"\ntask = \"home\"\nthreshold = 1.5\n",
+    ),
+    ("nowhere to go", "[[task]]\nget = \"/\"\n"),
+    (
+        "two places to go",
+        "base_url = \"http://127.0.0.1\"\ntarget = \"echo\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "an unknown target",
+        "target = \"nginx\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "https",
+        "base_url = \"https://shop.test\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a base_url without a scheme",
+        "base_url = \"127.0.0.1:8080\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a base_url with a password",
+        "base_url = \"http://me:secret@shop.test\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a base_url with a query",
+        "base_url = \"http://shop.test/?a=b\"\n[[task]]\nget = \"/\"\n",
+    ),
+    ("no task", "target = \"echo\"\n"),
+    (
+        "a task of no steps",
+        "target = \"echo\"\n[[task]]\nname = \"empty\"\nstep = []\n[[task]]\nname = \"bare\"\n",
+    ),
+    (
+        "weight 0 everywhere",
+        "target = \"echo\"\n[[task]]\nget = \"/a\"\nweight = 0\n[[task]]\nget = \"/b\"\nweight = 0\n",
+    ),
+    (
+        "bad weights",
+        "target = \"echo\"\n[[task]]\nget = \"/a\"\nweight = -1\n[[task]]\nget = \"/b\"\nweight = 1.5\n",
+    ),
+    (
+        "two tasks of one name",
+        "target = \"echo\"\n[[task]]\nname = \"a\"\nget = \"/a\"\n[[task]]\nname = \"a\"\nget = \"/b\"\n",
+    ),
+    (
+        "bad durations",
+        "target = \"echo\"\nthink_time = \"3s..1s\"\ntimeout = \"0s\"\n[load]\nduration = \"-5s\"\n[[task]]\nget = \"/\"\ntimeout = \"30\"\nthink_time = \"soon\"\n[[task]]\nget = \"/x\"\ntimeout = \"2d\"\nthink_time = \"999999h\"\n",
+    ),
+    (
+        "no users",
+        "target = \"echo\"\n[load]\nusers = 0\nmax_requests = 0\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "ramps that are none",
+        "target = \"echo\"\n[load]\npattern = \"ramp\"\nusers = 20\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a ramp without a pattern",
+        "target = \"echo\"\n[load]\nusers = { from = 1, to = 9, over = \"1s\" }\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a ramp with holes",
+        "target = \"echo\"\n[load]\npattern = \"ramp\"\nusers = { from = -1 }\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a ramp of nobody",
+        "target = \"echo\"\n[load]\npattern = \"ramp\"\nusers = { from = 0, to = 0, over = \"0s\" }\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a ramp without users",
+        "target = \"echo\"\n[load]\npattern = \"ramp\"\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "missing variables",
+        "base_url = \"http://${HOST}:${PORT}\"\n[[task]]\nget = \"/${TOKEN}/${not-a-name}/${OPEN\"\n",
+    ),
+    (
+        "a bad value from the environment is not shown",
+        "base_url = \"${TOKEN}\"\nname = \"a b ${TOKEN}\"\nthink_time = \"${TOKEN}\"\n[[task]]\nget = \"${TOKEN}\"\ncheck = { status = \"${TOKEN}\" }\n",
+    ),
+    (
+        "templates",
+        "target = \"echo\"\n[[task]]\nget = \"/products/{{ random(1, 500) }}\"\n",
+    ),
+    (
+        "bad headers",
+        "target = \"echo\"\nheaders = { \"a b\" = \"c\", x-a = \"b\\r\\nx-evil: 1\", X-A = \"c\", x-b = \"1\", X-B = \"2\", Content-Length = \"5\", x-n = 7 }\n[[task]]\nget = \"/\"\n",
+    ),
+    (
+        "bad paths",
+        "target = \"echo\"\n[[task]]\nget = \"products\"\n[[task]]\nget = \"/a#b\"\n[[task]]\nget = \"/a\\nb\"\n[[task]]\nget = \"https://other.test/\"\n[[task]]\nget = \"http://\"\n",
+    ),
+    (
+        "two methods",
+        "target = \"echo\"\n[[task]]\nget = \"/a\"\npost = \"/b\"\n",
+    ),
+    (
+        "two bodies",
+        "target = \"echo\"\n[[task]]\npost = \"/a\"\nbody = \"x\"\njson = { a = 1 }\n",
+    ),
+    (
+        "bodies that are none",
+        "target = \"echo\"\n[[task]]\npost = \"/a\"\nbody_file = \"order.json\"\n[[task]]\npost = \"/b\"\njson = { a = [1, nan] }\n[[task]]\npost = \"/c\"\nform = { a = { b = 1 } }\n[[task]]\npost = \"/d\"\njson = 99999999999999999999\n",
+    ),
+    (
+        "a body check on HEAD",
+        "target = \"echo\"\n[[task]]\nhead = \"/\"\ncheck = { body_contains = \"x\" }\n",
+    ),
+    (
+        "bad checks",
+        "target = \"echo\"\n[[task]]\nget = \"/a\"\ncheck = {}\n[[task]]\nget = \"/b\"\ncheck = { status = [20, \"6\", \"300..200\", true] }\n[[task]]\nget = \"/c\"\ncheck = { status = [], body_contains = \"\", body_lacks = 3 }\n",
+    ),
+    (
+        "a request beside steps",
+        "target = \"echo\"\n[[task]]\nget = \"/\"\n[[task.step]]\nget = \"/a\"\n",
+    ),
+    (
+        "thresholds without sense",
+        "target = \"echo\"\n[[task]]\nget = \"/products\"\n[[threshold]]\nexpr = \"\"\n[[threshold]]\nendpoint = \"/product\"\n[[threshold]]\nexpr = \"p99 < 1s\"\nendpoint = \"zzz\"\n",
+    ),
+    (
+        "a name that names no folder",
+        "name = \"../my shop\"\ntarget = \"echo\"\n[[task]]\nname = \" \"\nget = \"/\"\n",
+    ),
+    (
+        "a key that only a value may be",
+        "target = \"echo\"\n[[task]]\npost = \"/\"\njson = { \"${TOKEN}\" = 1 }\n",
+    ),
+    (
+        "problems in setup and teardown",
+        "target = \"echo\"\n[[setup]]\npost = \"login\"\n[[teardown]]\nname = \"bye\"\n[[task]]\nget = \"/\"\n",
+    ),
+];
+
+#[test]
+fn every_bad_file_is_told_all_that_is_wrong_with_a_remedy() {
+    let mut golden = String::new();
+    for (what, text) in BAD_FILES {
+        let problems = parse_here(text).expect_err(what);
+        for problem in &problems.0 {
+            assert!(problem.line > 0 && problem.column > 0, "{what}: {problem}");
+            assert!(
+                !problem.message.is_empty() && !problem.remedy.is_empty(),
+                "{what}: {problem}"
+            );
+        }
+        writeln!(golden, "=== {what}\n{problems}\n").unwrap();
+    }
+    insta::assert_snapshot!(golden);
+}
+
+#[test]
+fn no_value_from_the_environment_is_ever_printed() {
+    for (what, text) in BAD_FILES {
+        let problems = parse_here(text).expect_err(what);
+        assert!(!problems.to_string().contains("t0p-s3cret"), "{what}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let say = |name: &str| {
+        super::super::load(&folder.path().join(name))
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(
+        say("missing.toml").contains("missing.toml"),
+        "{}",
+        say("missing.toml")
+    );
+    std::fs::write(
+        folder.path().join("latin.toml"),
+        b"name = \"a\"\n# caf\xe9\n",
+    )
+    .unwrap();
+    assert!(
+        say("latin.toml").contains("not UTF-8 text (line 2)"),
+        "{}",
+        say("latin.toml")
+    );
+    std::fs::write(folder.path().join("large.toml"), vec![b'#'; 5 << 20]).unwrap();
+    assert!(
+        say("large.toml").contains("larger than 4 MiB"),
+        "{}",
+        say("large.toml")
+    );
+}

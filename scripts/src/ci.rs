@@ -1,0 +1,190 @@
+//! `cargo xtask ci`: every check but the tests, one after another, with a closing line that names what did not pass.
+//! Neighbours: `.ci/run` calls it behind `cargo test --workspace`. Invariant: a check that could not run is shown as
+//! skipped with the reason, never as passed; a check that ran no test although it should have is a failure.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+/// How a step ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Passed,
+    Failed,
+    Skipped(String),
+}
+
+/// Runs every step, also behind one that failed.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    type Step = (&'static str, fn(&Path) -> Ended);
+    let steps: [Step; 7] = [
+        ("fmt", |root| cargo(root, &["fmt", "--all", "--", "--check"])),
+        ("clippy", |root| {
+            cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+        }),
+        ("tidy", |root| match crate::tidy::run(root) {
+            Ok(()) => Ended::Passed,
+            Err(findings) => {
+                println!("{findings}");
+                Ended::Failed
+            }
+        }),
+        ("doc", |root| {
+            let mut command = command(root, &["doc", "--workspace", "--no-deps"]);
+            succeeds(command.env("RUSTDOCFLAGS", "-D warnings"))
+        }),
+        ("loom", loom),
+        ("miri", miri),
+        ("deny", deny),
+    ];
+    let mut ended = Vec::new();
+    for (name, step) in steps {
+        println!("── {name}");
+        let started = Instant::now();
+        let end = step(root);
+        let took = started.elapsed();
+        println!("{}", line(name, &end, took));
+        ended.push((name, end));
+    }
+    let closing = closing_line(&ended);
+    println!("{closing}");
+    if ended.iter().any(|(_, end)| *end == Ended::Failed) { Err(closing) } else { Ok(()) }
+}
+
+fn line(name: &str, end: &Ended, took: Duration) -> String {
+    match end {
+        Ended::Passed => format!("{name}: passed in {:.1} s", took.as_secs_f64()),
+        Ended::Failed => format!("{name}: FAILED after {:.1} s", took.as_secs_f64()),
+        Ended::Skipped(why) => format!("{name}: skipped: {why}"),
+    }
+}
+
+/// How many passed, failed and were skipped, the latter two by name.
+fn closing_line(ended: &[(&str, Ended)]) -> String {
+    let of = |wanted: fn(&Ended) -> bool| -> Vec<&str> {
+        ended.iter().filter(|(_, end)| wanted(end)).map(|(name, _)| *name).collect()
+    };
+    let named = |names: Vec<&str>, word: &str| match names.len() {
+        0 => format!("0 {word}"),
+        count => format!("{count} {word} ({})", names.join(", ")),
+    };
+    format!(
+        "ci: {} passed, {}, {}",
+        of(|end| *end == Ended::Passed).len(),
+        named(of(|end| *end == Ended::Failed), "failed"),
+        named(of(|end| matches!(end, Ended::Skipped(_))), "skipped"),
+    )
+}
+
+/// The ring's model under loom, in a target directory of its own: the flag would rebuild everything otherwise.
+fn loom(root: &Path) -> Ended {
+    let arguments = ["test", "-p", "loadforge-ring", "--release", "--lib", "loom"];
+    let mut command = command(root, &arguments);
+    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root.join("target/loom"));
+    tests_run(&mut command)
+}
+
+/// The ring's tests that need no shared memory, under Miri.
+fn miri(root: &Path) -> Ended {
+    let toolchains: [&[&str]; 2] = [&["miri"], &["+nightly", "miri"]];
+    let found = toolchains.into_iter().find(|toolchain| {
+        let mut probe = command(root, toolchain);
+        probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        probe.status().is_ok_and(|status| status.success())
+    });
+    let Some(toolchain) = found else {
+        return Ended::Skipped("no toolchain here has it (`rustup component add miri`)".to_owned());
+    };
+    let mut command = command(root, toolchain);
+    command.args(["test", "-p", "loadforge-ring", "--lib", "ring::"]);
+    command.env("CARGO_TARGET_DIR", root.join("target/miri"));
+    tests_run(&mut command)
+}
+
+fn deny(root: &Path) -> Ended {
+    let mut probe = command(root, &["deny", "--version"]);
+    probe.stdout(Stdio::null()).stderr(Stdio::null());
+    if !probe.status().is_ok_and(|status| status.success()) {
+        return Ended::Skipped("not installed (`cargo install --locked cargo-deny`)".to_owned());
+    }
+    cargo(root, &["deny", "--locked", "check"])
+}
+
+fn command(root: &Path, arguments: &[&str]) -> Command {
+    // `cargo` by name, not by $CARGO: only the former understands `+nightly`.
+    let mut command = Command::new("cargo");
+    command.args(arguments).current_dir(root);
+    // Cargo sets these for us; handed on, they would pin the toolchain and confuse build scripts.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+    command
+}
+
+fn cargo(root: &Path, arguments: &[&str]) -> Ended {
+    succeeds(&mut command(root, arguments))
+}
+
+fn succeeds(command: &mut Command) -> Ended {
+    match command.status() {
+        Ok(status) if status.success() => Ended::Passed,
+        Ok(_) => Ended::Failed,
+        Err(error) => {
+            println!("cargo could not be started: {error}");
+            Ended::Failed
+        }
+    }
+}
+
+/// As `succeeds`, and at least one test was run: a filter that matches nothing must not look like a proof.
+fn tests_run(command: &mut Command) -> Ended {
+    let output = match command.stderr(Stdio::inherit()).output() {
+        Ok(output) => output,
+        Err(error) => {
+            println!("cargo could not be started: {error}");
+            return Ended::Failed;
+        }
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    print!("{text}");
+    if output.status.success() && passed_tests(&text) == 0 {
+        println!("no test was run: its name no longer matches");
+        return Ended::Failed;
+    }
+    if output.status.success() { Ended::Passed } else { Ended::Failed }
+}
+
+/// The number of tests passed, from the closing lines of the test programs.
+fn passed_tests(output: &str) -> u64 {
+    output
+        .lines()
+        .filter_map(|line| line.strip_prefix("test result: ok. "))
+        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_names_what_did_not_pass() {
+        let why = || "x".to_owned();
+        let ended = [
+            ("fmt", Ended::Passed),
+            ("loom", Ended::Failed),
+            ("miri", Ended::Skipped(why())),
+            ("deny", Ended::Skipped(why())),
+        ];
+        let expected = "ci: 1 passed, 1 failed (loom), 2 skipped (miri, deny)";
+        assert_eq!(closing_line(&ended), expected);
+    }
+
+    #[test]
+    fn only_tests_that_ran_count() {
+        let none = "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 3 filtered out\n";
+        assert_eq!(passed_tests(none), 0);
+        let some = "test result: ok. 2 passed; 0 failed\nx\ntest result: ok. 3 passed; 0 failed\n";
+        assert_eq!(passed_tests(some), 5);
+    }
+}

@@ -1,0 +1,206 @@
+//! Rules for Rust files. To let a file use `unsafe`, add it to `UNSAFE_FILES` with the reason.
+//! Neighbours: `source.rs` prepares the files. Invariant: what is only a test is held to the rules for tests.
+
+use super::{
+    Finding, TextFile,
+    source::{Source, find_word},
+};
+
+/// Files that may use `unsafe`, and why. An entry that is no longer needed is a finding, too.
+const UNSAFE_FILES: &[(&str, &str)] = &[];
+
+/// Longest file, without its tests, in lines.
+const MAX_FILE_LINES: usize = 600;
+
+/// Longest function in lines.
+const MAX_FUNCTION_LINES: usize = 100;
+
+/// Names that say nothing about what is inside.
+const FORBIDDEN_NAMES: [&str; 6] = ["utils", "helpers", "common", "imp", "misc", "manager"];
+
+/// Marks of what was left undone; written in halves, so that this file does not find itself.
+const MARKS: [&str; 5] = [
+    concat!("to", "do!("),
+    concat!("unimpl", "emented!("),
+    concat!("FIX", "ME"),
+    concat!("TO", "DO"),
+    concat!("XX", "X"),
+];
+
+/// Checks every Rust file.
+pub(super) fn check(files: &[TextFile], findings: &mut Vec<Finding>) {
+    check_with(files, UNSAFE_FILES, findings);
+}
+
+fn check_with(files: &[TextFile], unsafe_files: &[(&str, &str)], findings: &mut Vec<Finding>) {
+    let rust_files = || files.iter().filter(|file| file.path.ends_with(".rs"));
+    for file in rust_files() {
+        let source = Source::new(&file.text);
+        let all_test = is_test_file(&file.path);
+        let mut report = Report { file: &file.path, findings };
+        let allowed = unsafe_files.iter().any(|(path, _)| *path == file.path);
+        check_file(&source, all_test, &mut report);
+        check_functions(&source, all_test, &mut report);
+        check_lines(&source, all_test, allowed, &mut report);
+    }
+    for (path, _) in unsafe_files {
+        let used = rust_files().find(|file| file.path == *path).is_some_and(|file| {
+            Source::new(&file.text).code.iter().any(|line| find_word(line, "unsafe").is_some())
+        });
+        if !used {
+            findings.push(Finding {
+                file: (*path).to_owned(),
+                line: 0,
+                what: "listed as a file with unsafe code, and has none".to_owned(),
+                remedy: "take it out of UNSAFE_FILES in scripts/src/tidy/rust_rules.rs",
+            });
+        }
+    }
+}
+
+/// Where findings about one file go.
+struct Report<'a> {
+    file: &'a str,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Report<'_> {
+    /// Notes a finding at a line, counted from 0.
+    fn add(&mut self, index: usize, what: String, remedy: &'static str) {
+        self.findings.push(Finding { file: self.file.to_owned(), line: index + 1, what, remedy });
+    }
+}
+
+fn check_file(source: &Source<'_>, all_test: bool, report: &mut Report<'_>) {
+    if !source.raw.first().is_some_and(|line| line.starts_with("//! ")) {
+        let remedy = "begin with `//!`: its role, its neighbours, its invariant";
+        report.add(0, "a file without a header".to_owned(), remedy);
+    }
+    let lines = source.in_test.iter().filter(|test| !**test).count();
+    if !all_test && lines > MAX_FILE_LINES {
+        let what = format!("{lines} lines without tests, more than {MAX_FILE_LINES}");
+        report.add(0, what, "find its second concept and give it a file");
+    }
+    let mut parts = report.file.trim_end_matches(".rs").split('/');
+    if let Some(name) = parts.find(|part| FORBIDDEN_NAMES.contains(part)) {
+        let what = format!("`{name}` says nothing about what is inside");
+        report.add(0, what, "name it after its one concept");
+    }
+}
+
+fn check_functions(source: &Source<'_>, all_test: bool, report: &mut Report<'_>) {
+    for function in source.functions() {
+        let lines = function.last - function.first + 1;
+        let test = all_test || source.in_test[function.first];
+        if !test && lines > MAX_FUNCTION_LINES {
+            let what = format!("`{}` has {lines} lines, more than {MAX_FUNCTION_LINES}", function.name);
+            report.add(function.first, what, "give its parts names");
+        }
+        if function.is_test && function.name.split('_').filter(|word| !word.is_empty()).count() < 3 {
+            let what = format!("the test name `{}` is no sentence", function.name);
+            report.add(function.first, what, "say in three words or more what holds");
+        }
+    }
+}
+
+fn check_lines(source: &Source<'_>, all_test: bool, unsafe_allowed: bool, report: &mut Report<'_>) {
+    for (index, code) in source.code.iter().enumerate() {
+        let test = all_test || source.in_test[index];
+        if !unsafe_allowed && find_word(code, "unsafe").is_some() {
+            let remedy = "do without, or list the file with a reason in UNSAFE_FILES of scripts/src/tidy/rust_rules.rs";
+            report.add(index, "unsafe code in a file not listed for it".to_owned(), remedy);
+        }
+        if !test && code.contains(".unwrap()") {
+            let remedy = "return an error, or `expect` with the invariant in words";
+            report.add(index, "unwrap() outside tests".to_owned(), remedy);
+        }
+        if !test && has_wordless_expect(code, source.raw[index]) {
+            let remedy = "say in a sentence which invariant holds";
+            report.add(index, "expect() without words".to_owned(), remedy);
+        }
+        let forks = find_word(code, "fork").is_some_and(|at| code[at + 4..].starts_with('('));
+        if !test && forks && !report.file.starts_with("engine/") {
+            let remedy = "only the engine forks: a child of anybody else has no order of life";
+            report.add(index, "fork() outside engine/".to_owned(), remedy);
+        }
+        for mark in MARKS {
+            let word = mark.trim_end_matches("!(");
+            if source.raw[index].contains(mark) && find_word(source.raw[index], word).is_some() {
+                report.add(index, format!("`{word}` left in"), "do it, or open an issue");
+            }
+        }
+    }
+}
+
+/// Whether the line has an `expect` whose literal, if it stands on this line, is not a sentence.
+fn has_wordless_expect(code: &str, raw: &str) -> bool {
+    code.match_indices(".expect(\"").any(|(at, call)| {
+        let literal = raw[at + call.len()..].split('"').next().unwrap_or_default();
+        !literal.trim().contains(' ')
+    })
+}
+
+/// Files that hold nothing but tests, benches or examples.
+fn is_test_file(path: &str) -> bool {
+    let folder = |name: &str| path.split('/').rev().skip(1).any(|part| part == name);
+    ["tests", "benches", "examples", "fuzz"].iter().any(|name| folder(name))
+        || path.ends_with("_tests.rs")
+        || path.ends_with("/tests.rs")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn findings(path: &str, text: &str) -> Vec<String> {
+        let file = TextFile { path: path.to_owned(), text: text.to_owned() };
+        let mut findings = Vec::new();
+        check_with(&[file], &[("ring/src/ring.rs", "the ring's slots")], &mut findings);
+        findings
+            .into_iter()
+            .filter(|finding| finding.line > 0)
+            .map(|finding| format!("{}: {}", finding.line, finding.what))
+            .collect()
+    }
+
+    #[test]
+    fn each_rule_finds_its_breach_and_nothing_else() {
+        let header = "//! A file.\n";
+        let long = format!("{header}fn a() {{\n{}}}\n", "    b();\n".repeat(100));
+        let very_long = format!("{header}{}", "const A: u8 = 1;\n".repeat(600));
+        let cases: &[(&str, &str, &[&str])] = &[
+            ("a/src/a.rs", "//! A file.\nfn a() {}\n", &[]),
+            ("a/src/a.rs", "fn a() {}\n", &["1: a file without a header"]),
+            ("a/src/utils.rs", header, &["1: `utils` says nothing about what is inside"]),
+            ("a/src/misc/b.rs", header, &["1: `misc` says nothing about what is inside"]),
+            ("a/src/a.rs", &long, &["2: `a` has 102 lines, more than 100"]),
+            ("a/tests/a.rs", &long, &[]),
+            ("a/src/a.rs", &very_long, &["1: 601 lines without tests, more than 600"]),
+            ("a/src/a.rs", "//! A\nlet a = b.unwrap();", &["2: unwrap() outside tests"]),
+            ("a/src/a_tests.rs", "//! A\nlet a = b.unwrap();", &[]),
+            ("a/src/a.rs", "//! A\n// .unwrap() in words\n", &[]),
+            ("a/src/a.rs", "//! A\nb.expect(\"b\");", &["2: expect() without words"]),
+            ("a/src/a.rs", "//! A\nb.expect(\"b is there\");", &[]),
+            ("a/src/a.rs", "//! A\nunsafe { b() }", &["2: unsafe code in a file not listed for it"]),
+            ("ring/src/ring.rs", "//! A\nunsafe { b() }", &[]),
+            ("a/src/a.rs", "//! A\nlet c = fork();", &["2: fork() outside engine/"]),
+            ("engine/src/a.rs", "//! A\nlet c = fork();", &[]),
+            ("a/src/a.rs", concat!("//! A\n// FIX", "ME later"), &[concat!("2: `FIX", "ME` left in")]),
+            ("a/src/a.rs", concat!("//! A\nfn a() { to", "do!() }"), &[concat!("2: `to", "do` left in")]),
+            ("a/src/a.rs", "//! A\n#[test]\nfn it_works() {}", &["3: the test name `it_works` is no sentence"]),
+            ("a/src/a.rs", "//! A\n#[test]\nfn it_works_well() {}", &[]),
+        ];
+        for (path, text, expected) in cases {
+            assert_eq!(findings(path, text), *expected, "{path}: {text:.60}");
+        }
+    }
+
+    #[test]
+    fn a_listed_file_without_unsafe_code_is_a_finding() {
+        let file = TextFile { path: "a.rs".to_owned(), text: "//! A\n// unsafe\n".to_owned() };
+        let mut findings = Vec::new();
+        check_with(&[file], &[("a.rs", "it was fast"), ("gone.rs", "it was here")], &mut findings);
+        let files: Vec<_> = findings.iter().map(|finding| finding.file.as_str()).collect();
+        assert_eq!(files, ["a.rs", "gone.rs"]);
+    }
+}

@@ -1,0 +1,6 @@
+//! What each command does. Neighbours: `args.rs` says what was typed, the crates below do the work.
+
+pub mod echo;
+pub mod report;
+pub mod run;
+pub mod validate;

@@ -1,0 +1,304 @@
+//! `loadforge run`, in the order of its life: intent, target, names, results directory, engine, summary, reports.
+//! Neighbours: `intent.rs` has checked everything by now, the engine measures, the reporter writes.
+//! Invariants: no thread is started before the engine calls back after its fork; secrets are masked in all that is
+//! written or said here.
+
+use crate::{
+    aim::Aim,
+    amounts::time_words,
+    args::RunArgs,
+    complaint::{CommandError, Complaint},
+    cpus,
+    exit::Exit,
+    intent::{Display, Here, Intent, Output},
+    machine,
+    mask::Mask,
+    preflight::preflight,
+    resolve::{Resolved, resolve},
+    target::EchoTarget,
+};
+use jiff::Timestamp;
+use loadforge_analysis::{
+    LoadModel, RUN_SCHEMA, RunFacts, RunInfo, RunSummary, Snapshot, VerdictLevel,
+};
+use loadforge_engine::{Plan, Prepared, RunEnd, allowed_cpus, prepare};
+use loadforge_reporter::{Format, Live, Report, ResultsDir, Series, final_table, write_all};
+use loadforge_scenarios::Scenario;
+use std::{
+    io::{IsTerminal, Write},
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+/// Runs what was asked for and says how it went.
+///
+/// # Errors
+/// When it makes no sense, or cannot be done here and now.
+pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
+    let now = Timestamp::now();
+    // Any number will do as a seed; it stands in run.json, so that a run can be had again.
+    let seed = now.as_nanosecond() as u64;
+    let (aim, intent) = Intent::read(args, &Here { cpus: allowed_cpus(), seed })?;
+    let mask = aim.mask.clone();
+    carry_out(aim, &intent, now)
+        .map_err(|error| CommandError { text: mask.apply(&error.text), ..error })
+}
+
+fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, CommandError> {
+    let target = start_target(&mut aim, intent)?;
+    let mask = aim.mask.clone();
+    let scenario = aim.into_scenario();
+    let resolved =
+        resolve(scenario.origins(), &intent.overrides).map_err(CommandError::could_not_run)?;
+    if intent.preflight && target.is_none() {
+        preflight(scenario.origins(), &resolved.addresses).map_err(CommandError::could_not_run)?;
+    }
+    let results = open_results(&intent.output, scenario.name(), now)?;
+    let ready = make_ready(intent, &scenario, &resolved, &mask, now, results.as_ref());
+    let (prepared, info) = match ready {
+        Ok(ready) => ready,
+        Err(error) => {
+            discard(results);
+            return Err(error);
+        }
+    };
+    introduce(intent, &resolved, &info, &mask);
+    let live = Live::new(intent.display.live_mode(), &info);
+    let (end, mut kept) = measure(prepared, live, results)?;
+    // The target is no longer needed, and its CPUs are welcome while reports are made.
+    drop(target);
+    let summary = end.fold.finish(RunFacts { info: &info, outcome: end.outcome });
+    let report = Report {
+        info: &info,
+        summary: &summary,
+        histograms: end.fold.histograms(),
+        series: &kept.series,
+    };
+    let written = write_results(intent, &report, kept.results.as_mut());
+    if intent.display != Display::Quiet {
+        let dir = kept.results.as_ref().map(ResultsDir::path);
+        let colour = std::io::stderr().is_terminal();
+        anstream::eprint!("\n{}", final_table(&summary, end.fold.histograms(), dir, colour));
+    }
+    if end.killed {
+        return Ok(Exit::SecondSignal);
+    }
+    written.map(|()| exit_of(&summary))
+}
+
+fn start_target(aim: &mut Aim, intent: &Intent) -> Result<Option<EchoTarget>, CommandError> {
+    if !aim.is_echo {
+        return Ok(None);
+    }
+    let target =
+        EchoTarget::start(&intent.placement.target).map_err(CommandError::could_not_run)?;
+    aim.set_echo_address(target.address());
+    Ok(Some(target))
+}
+
+fn open_results(
+    output: &Output,
+    name: &str,
+    now: Timestamp,
+) -> Result<Option<ResultsDir>, CommandError> {
+    match output {
+        Output::Stdout => Ok(None),
+        Output::In(parent) => ResultsDir::create(parent, name, now)
+            .map(Some)
+            .map_err(|error| could_not(&error)),
+    }
+}
+
+/// Takes the directory of a run that never began away again.
+fn discard(results: Option<ResultsDir>) {
+    if let Some(dir) = results {
+        // It holds files of this run alone; what cannot be removed harms nobody.
+        let _ = std::fs::remove_dir_all(dir.path());
+    }
+}
+
+fn make_ready(
+    intent: &Intent,
+    scenario: &Arc<dyn Scenario>,
+    resolved: &Resolved,
+    mask: &Mask,
+    now: Timestamp,
+    results: Option<&ResultsDir>,
+) -> Result<(Prepared, RunInfo), CommandError> {
+    let prepared = prepare(plan(intent, scenario, resolved)).map_err(|error| CommandError {
+        exit: if error.is_bad_input() { Exit::BadInput } else { Exit::CouldNotRun },
+        text: format!("error: {error}"),
+    })?;
+    let info = run_info(intent, scenario.as_ref(), resolved, &prepared, mask, now);
+    if let Some(dir) = results {
+        dir.write_run_info(&info).map_err(|error| could_not(&error))?;
+    }
+    Ok((prepared, info))
+}
+
+fn could_not(error: &impl std::fmt::Display) -> CommandError {
+    CommandError::could_not_run(format!("error: {error}"))
+}
+
+fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved) -> Plan {
+    Plan {
+        scenario: Arc::clone(scenario),
+        addresses: resolved.addresses.clone(),
+        users: intent.load.users.clone(),
+        duration: intent.load.duration,
+        max_requests: intent.load.max_requests,
+        cpus: intent.placement.workers.clone(),
+        transport: intent.transport,
+        wire: intent.wire,
+        time_limit: intent.time_limit,
+        graceful_stop: intent.graceful_stop,
+        seed: intent.seed,
+        // Spinning takes the CPU from whoever shares it: a local target, or the supervisor where there is one CPU alone.
+        may_spin: intent.cpus_allowed > 1 && !resolved.is_local(),
+    }
+}
+
+fn run_info(
+    intent: &Intent,
+    scenario: &dyn Scenario,
+    resolved: &Resolved,
+    prepared: &Prepared,
+    mask: &Mask,
+    now: Timestamp,
+) -> RunInfo {
+    let masked = |text: &str| mask.apply(text);
+    let mut notes = prepared.notes().to_vec();
+    if let Some(took) = resolved.took {
+        notes.push(format!("names were looked up once, before the run, in {:.1} ms", took.as_secs_f64() * 1e3));
+    }
+    RunInfo {
+        schema: RUN_SCHEMA.to_owned(),
+        name: masked(scenario.name()),
+        started_at: now.to_string(),
+        loadforge_version: env!("CARGO_PKG_VERSION").to_owned(),
+        source: masked(&intent.source),
+        origins: scenario.origins().iter().map(|origin| masked(&origin.to_string())).collect(),
+        model: LoadModel::Closed,
+        load: intent.load.words(),
+        duration_s: intent.load.duration.as_secs_f64(),
+        target_peak: intent.load.users.peak().round() as u64,
+        max_requests: intent.load.max_requests,
+        timeout_s: intent.time_limit.as_secs_f64(),
+        graceful_stop_s: intent.graceful_stop.as_secs_f64(),
+        seed: intent.seed,
+        workers: intent.placement.workers.len() as u32,
+        cpus: intent.placement.workers.clone(),
+        transport: prepared.transport_word().to_owned(),
+        wire: prepared.wire_word().to_owned(),
+        target_is_local: resolved.is_local(),
+        notes: notes.iter().map(|note| masked(note)).collect(),
+        thresholds: intent.thresholds.iter().map(ToString::to_string).collect(),
+        machine: machine::look(intent.cpus_allowed),
+    }
+}
+
+/// Says what is about to happen.
+fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) {
+    if intent.display == Display::Quiet {
+        return;
+    }
+    anstream::eprintln!(
+        "{}: {} for {}, {} to {}",
+        info.name,
+        info.load,
+        time_words(intent.load.duration),
+        match info.workers {
+            1 => "1 worker".to_owned(),
+            workers => format!("{workers} workers"),
+        },
+        info.origins.join(", ")
+    );
+    for note in &info.notes {
+        anstream::eprintln!("note: {note}");
+    }
+    if intent.display == Display::Verbose {
+        anstream::eprintln!("workers on CPUs {}, records by {}, sockets by {}, seed {}",
+            cpus::list(&info.cpus), info.transport, info.wire, info.seed);
+        for (origin, addresses) in info.origins.iter().zip(&resolved.addresses) {
+            let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            anstream::eprintln!("{origin} is at {}", mask.apply(&addresses.join(", ")));
+        }
+    }
+}
+
+/// What the watching thread hands back.
+struct Kept {
+    results: Option<ResultsDir>,
+    series: Series,
+}
+
+/// Runs to the end. A thread of its own shows and stores snapshots, so that a slow terminal or disk never holds up the
+/// aggregator.
+fn measure(
+    prepared: Prepared,
+    mut live: Live,
+    results: Option<ResultsDir>,
+) -> Result<(RunEnd, Kept), CommandError> {
+    let mut watcher = None;
+    let end = prepared.run(|| {
+        let (sender, snapshots) = crossbeam::channel::unbounded::<Box<Snapshot>>();
+        let mut kept = Kept { results, series: Series::default() };
+        watcher = Some(thread::spawn(move || {
+            for snapshot in snapshots {
+                // The disk first: it is what is left when this process is killed in the next moment.
+                if let Some(dir) = &mut kept.results {
+                    dir.append(&snapshot);
+                }
+                kept.series.add(&snapshot);
+                live.show(&snapshot);
+            }
+            live.finish();
+            kept
+        }));
+        sender
+    });
+    let kept = watcher.map(|watcher: JoinHandle<Kept>| {
+        watcher.join().expect("the watching thread has no reason to panic")
+    });
+    let end = end.map_err(|error| could_not(&error))?;
+    Ok((end, kept.expect("the engine calls back before it runs")))
+}
+
+/// Writes what was asked for; what can be written is, even when something else cannot.
+fn write_results(
+    intent: &Intent,
+    report: &Report<'_>,
+    results: Option<&mut ResultsDir>,
+) -> Result<(), CommandError> {
+    let Some(dir) = results else {
+        let json = serde_json::to_string_pretty(report.summary).expect("a summary is plain data");
+        return writeln!(std::io::stdout(), "{json}").map_err(|error| {
+            CommandError::could_not_run(Complaint::new(
+                format!("the summary could not be written to standard output: {error}"),
+                "run it again with --output DIR",
+            ))
+        });
+    };
+    // The summary comes first and always: without it, a run is taken for one that was cut off.
+    let mut formats = vec![Format::Json];
+    formats.extend(intent.formats.iter().filter(|format| **format != Format::Json));
+    let reports = write_all(dir, &formats, report).err();
+    let missed = dir.missed_seconds();
+    let mut told: Vec<String> = Vec::new();
+    if let Some(error) = dir.take_error() {
+        told.push(format!("error: {missed} seconds are missing from the results: {error}"));
+    }
+    told.extend(reports.map(|error| format!("error: a report is missing: {error}")));
+    if told.is_empty() { Ok(()) } else { Err(CommandError::could_not_run(told.join("\n\n"))) }
+}
+
+/// INVALID before thresholds: figures that say nothing cannot meet or miss one.
+fn exit_of(summary: &RunSummary) -> Exit {
+    if summary.verdict.level == VerdictLevel::Invalid {
+        Exit::Invalid
+    } else if summary.thresholds.iter().any(|threshold| !threshold.passed) {
+        Exit::ThresholdsNotMet
+    } else {
+        Exit::Done
+    }
+}

@@ -1,0 +1,294 @@
+//! A run as it was meant: flags, file and defaults put together and checked. Neighbours: `args.rs` before it,
+//! `commands/run.rs` behind it. Invariant: an `Intent` can be run as far as words alone can tell, and whoever asked for
+//! something impossible has been told everything at once.
+
+use crate::{
+    aim::{Aim, AimError},
+    amounts,
+    args::{FormatWord, RunArgs, TransportWord, WireWord},
+    complaint::{CommandError, Complaint},
+    cpus::{self, Placement},
+    load::{FileLoad, Load},
+    resolve::Override,
+};
+use loadforge_analysis::Threshold;
+use loadforge_engine::{TransportChoice, WireChoice};
+use loadforge_reporter::{Format, LiveMode};
+use loadforge_scenarios::document::Problems;
+use std::{path::PathBuf, time::Duration};
+
+/// How long a request may take when nobody says.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How long requests in flight may take at the end when nobody says.
+const GRACEFUL_STOP: Duration = Duration::from_secs(30);
+
+/// A run, checked.
+pub struct Intent {
+    /// The file or URL as typed.
+    pub source: String,
+    /// How many users for how long.
+    pub load: Load,
+    /// What must hold.
+    pub thresholds: Vec<Threshold>,
+    /// Time limit of a request that has none of its own.
+    pub time_limit: Duration,
+    /// How long requests in flight may take at the end.
+    pub graceful_stop: Duration,
+    /// The seed of all random numbers.
+    pub seed: u64,
+    /// Who runs where.
+    pub placement: Placement,
+    /// CPUs this process may use.
+    pub cpus_allowed: usize,
+    /// How records travel.
+    pub transport: TransportChoice,
+    /// How sockets are driven.
+    pub wire: WireChoice,
+    /// Addresses that need no look-up.
+    pub overrides: Vec<Override>,
+    /// Whether a connection is tried first.
+    pub preflight: bool,
+    /// Where results go.
+    pub output: Output,
+    /// Which reports are written.
+    pub formats: Vec<Format>,
+    /// How much is shown.
+    pub display: Display,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Into a directory of the run's own in this one.
+    In(PathBuf),
+    /// The summary to standard output, nothing to the disk.
+    Stdout,
+}
+
+/// How much is shown while a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// Nothing but errors.
+    Quiet,
+    /// The live display and the final table.
+    Usual,
+    /// The same, with what was decided on the way.
+    Verbose,
+}
+
+/// What this process may use, and the time: passed in, so that reading a command line needs no machine.
+#[derive(Clone, Debug)]
+pub struct Here {
+    /// CPUs this process may use, lowest first; at least one.
+    pub cpus: Vec<u32>,
+    /// The seed where none was given.
+    pub seed: u64,
+}
+
+impl Intent {
+    /// Puts together what was typed and what the file says: what users do, and all else.
+    ///
+    /// # Errors
+    /// When any of it makes no sense; all of it is told.
+    pub fn read(args: &RunArgs, here: &Here) -> Result<(Aim, Intent), CommandError> {
+        let mut told = Told::default();
+        let aim = told.keep(Aim::read(&args.scenario));
+        let (file_load, default_duration) = match &aim {
+            Some(aim) => (aim.load.clone(), aim.default_duration),
+            // The file is wrong and that has been told; the flags are still checked.
+            None => (FileLoad::default(), GRACEFUL_STOP),
+        };
+        let load = Load::decide(args, file_load, default_duration, &mut told.complaints);
+        let placement = place(args, here, aim.as_ref().is_some_and(|aim| aim.is_echo), &mut told);
+        let overrides = overrides(args, aim.as_ref(), &mut told);
+        let thresholds = typed_thresholds(args, &mut told);
+        let output = output(args, &mut told);
+        let timeout = told.read(&args.timeout, |text| amounts::positive_time("--timeout", text));
+        let graceful_stop =
+            told.read(&args.graceful_stop, |text| amounts::time("--graceful-stop", text));
+        let seed = told.read(&args.seed, |text| amounts::count("--seed", text, 0..=u64::MAX));
+        let aim = told.into_result(aim)?;
+        let intent = Intent {
+            source: args.scenario.clone(),
+            load,
+            thresholds: aim.thresholds.iter().cloned().chain(thresholds).collect(),
+            time_limit: timeout.or(aim.time_limit).unwrap_or(TIME_LIMIT),
+            graceful_stop: graceful_stop.unwrap_or(GRACEFUL_STOP),
+            seed: seed.unwrap_or(here.seed),
+            placement,
+            cpus_allowed: here.cpus.len(),
+            transport: transport_choice(args.transport),
+            wire: wire_choice(args.wire),
+            overrides,
+            preflight: !args.no_preflight,
+            output,
+            formats: formats(&args.format),
+            display: match (args.quiet, args.verbose) {
+                (true, _) => Display::Quiet,
+                (false, true) => Display::Verbose,
+                (false, false) => Display::Usual,
+            },
+        };
+        Ok((aim, intent))
+    }
+}
+
+/// Everything wrong that has been found so far.
+#[derive(Default)]
+struct Told {
+    /// What is wrong with the file comes first: it is the longer text.
+    file: Option<Problems>,
+    complaints: Vec<Complaint>,
+}
+
+impl Told {
+    fn keep(&mut self, read: Result<Aim, AimError>) -> Option<Aim> {
+        match read {
+            Ok(aim) => return Some(aim),
+            Err(AimError::Typed(complaint)) => self.complaints.push(complaint),
+            Err(AimError::File(problems)) => self.file = Some(problems),
+        }
+        None
+    }
+
+    /// Reads a flag if it was typed; what is wrong with it is kept.
+    fn read<T>(
+        &mut self,
+        typed: &Option<String>,
+        read: impl FnOnce(&str) -> Result<T, Complaint>,
+    ) -> Option<T> {
+        let read = read(typed.as_deref()?);
+        read.map_err(|complaint| self.complaints.push(complaint)).ok()
+    }
+
+    fn into_result(self, aim: Option<Aim>) -> Result<Aim, CommandError> {
+        let mut texts: Vec<String> = self.file.iter().map(ToString::to_string).collect();
+        if !self.complaints.is_empty() {
+            texts.push(Complaint::list(&self.complaints));
+        }
+        aim.filter(|_| texts.is_empty()).ok_or_else(|| CommandError::bad_input(texts.join("\n\n")))
+    }
+}
+
+fn place(args: &RunArgs, here: &Here, beside_target: bool, told: &mut Told) -> Placement {
+    let workers = told.read(&args.workers, |text| {
+        let most = here.cpus.len() as u64;
+        amounts::count("--workers", text, 1..=u64::MAX).and_then(|workers| {
+            if workers > most {
+                return Err(Complaint::new(
+                    format!("--workers {workers}: this process may use {most} CPUs, and each worker needs one"),
+                    format!("give at most {most}, or leave --workers out"),
+                ));
+            }
+            Ok(workers as usize)
+        })
+    });
+    let listed = told.read(&args.cpus, |text| cpus::choose(text, &here.cpus));
+    let asked = match (workers, listed) {
+        (Some(workers), Some(listed)) if workers > listed.len() => {
+            told.complaints.push(Complaint::new(
+                format!("--workers {workers}: --cpus names {} CPUs, and each worker needs one", listed.len()),
+                "leave out --workers, or name more CPUs",
+            ));
+            Some(listed)
+        }
+        (Some(workers), listed) => {
+            let from = listed.as_deref().unwrap_or(&here.cpus);
+            Some(from[..workers].to_vec())
+        }
+        (None, listed) => listed,
+    };
+    Placement::new(asked, &here.cpus, beside_target)
+}
+
+fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override> {
+    let mut overrides = Vec::new();
+    for text in &args.resolve {
+        match Override::parse(text) {
+            Ok(read) => overrides.push(read),
+            Err(complaint) => told.complaints.push(complaint),
+        }
+    }
+    let Some(aim) = aim else { return overrides };
+    let origins = aim.scenario().origins();
+    for unused in overrides.iter().filter(|known| !origins.iter().any(|o| known.fits(o))) {
+        let origins: Vec<String> =
+            origins.iter().map(|origin| aim.mask.apply(&origin.to_string())).collect();
+        told.complaints.push(Complaint::new(
+            format!("--resolve {}:{} is for a host and port that no request goes to", unused.host, unused.port),
+            format!("requests go to {}; write its host and port", origins.join(", ")),
+        ));
+    }
+    overrides
+}
+
+fn typed_thresholds(args: &RunArgs, told: &mut Told) -> Vec<Threshold> {
+    let mut thresholds = Vec::new();
+    for text in &args.threshold {
+        match Threshold::parse(text, None) {
+            Ok(threshold) => thresholds.push(threshold),
+            Err(error) => told.complaints.push(Complaint::new(
+                format!("--threshold: {error}"),
+                "quote the expression, such as --threshold 'p99<500ms'; docs/scenarios.md lists all that can be said",
+            )),
+        }
+    }
+    let most = told.read(&args.fail_on_error_rate, |text| amounts::share("--fail-on-error-rate", text));
+    thresholds.extend(most.map(|share| {
+        Threshold::error_rate_at_most(share).expect("the share has been checked to be from 0 to 1")
+    }));
+    thresholds
+}
+
+fn output(args: &RunArgs, told: &mut Told) -> Output {
+    let Some(path) = &args.output else { return Output::In(PathBuf::from("results")) };
+    if path.as_os_str() != "-" {
+        return Output::In(path.clone());
+    }
+    if args.format.iter().any(|format| *format != FormatWord::Json) {
+        told.complaints.push(Complaint::new(
+            "--output - writes the summary to standard output, which is JSON and nothing else",
+            "write --format json --output -, or name a directory",
+        ));
+    }
+    Output::Stdout
+}
+
+/// The formats as the reporter has them; none typed means all.
+pub fn formats(words: &[FormatWord]) -> Vec<Format> {
+    let typed = |format: &Format| {
+        words.is_empty()
+            || words.iter().any(|word| match word {
+                FormatWord::Html => *format == Format::Html,
+                FormatWord::Json => *format == Format::Json,
+                FormatWord::Csv => *format == Format::Csv,
+            })
+    };
+    Format::ALL.into_iter().filter(typed).collect()
+}
+
+fn transport_choice(word: TransportWord) -> TransportChoice {
+    match word {
+        TransportWord::Auto => TransportChoice::Auto,
+        TransportWord::Shm => TransportChoice::Shm,
+        TransportWord::Channel => TransportChoice::Channel,
+    }
+}
+
+fn wire_choice(word: WireWord) -> WireChoice {
+    match word {
+        WireWord::Auto => WireChoice::Auto,
+        WireWord::Uring => WireChoice::Uring,
+        WireWord::Epoll => WireChoice::Epoll,
+    }
+}
+
+impl Display {
+    /// How the reporter is to show the run.
+    pub fn live_mode(self) -> LiveMode {
+        match self {
+            Display::Quiet => LiveMode::Quiet,
+            Display::Usual | Display::Verbose => LiveMode::Auto,
+        }
+    }
+}

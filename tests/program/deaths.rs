@@ -1,0 +1,95 @@
+//! Processes that are killed for real, and what is left of them: nothing but results.
+
+use crate::{
+    running::{
+        Running, assert_balanced, count, cpus, eventually, is_alive, json, left_in_shm, loadforge, results_dir,
+        run_well_in, summary, workers_of, children_of,
+    },
+    servers::Echo,
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{fs, process::Command};
+use tempfile::tempdir;
+
+#[test]
+fn a_killed_supervisor_leaves_no_process_and_no_memory_and_its_run_can_be_reported() {
+    let dir = tempdir().unwrap();
+    let text = "name = \"k\"\ntarget = \"echo\"\nthink_time = \"1ms\"\n[[task]]\nname = \"a\"\nget = \"/\"\n";
+    fs::write(dir.path().join("k.toml"), text).unwrap();
+    let words = ["run", "k.toml", "--duration", "50s", "--users", "4", "--transport", "shm"];
+    let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
+    let results = eventually("two seconds on the disk", || {
+        let results = results_dir(dir.path())?;
+        let lines = fs::read_to_string(results.join("snapshots.jsonl")).ok()?.lines().count();
+        (lines >= 2).then_some(results)
+    });
+    let family = children_of(run.pid());
+    assert!(!workers_of(run.pid()).is_empty() && family.len() > workers_of(run.pid()).len(), "{family:?}");
+    run.signal(Signal::SIGKILL);
+    run.wait();
+    eventually("the end of the workers and the target", || {
+        (!family.iter().any(|(pid, _)| is_alive(*pid))).then_some(())
+    });
+    assert_eq!(left_in_shm(run.pid()), Vec::<String>::new());
+
+    run_well_in(dir.path(), &["report", results.to_str().unwrap()]);
+    let summary = summary(dir.path());
+    assert_eq!(summary["outcome"], "aborted");
+    assert_balanced(&summary);
+    assert!(count(&summary, "ok") > 0);
+    assert!(results.join("report.html").exists());
+}
+
+#[test]
+fn a_killed_worker_does_not_end_the_run_and_is_in_the_report() {
+    if cpus() < 2 {
+        eprintln!("skipped: two workers need two CPUs");
+        return;
+    }
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
+    let words = ["run", &echo.url(), "--duration", "4s", "--users", "8", "--workers", "2", "--transport", "shm"];
+    let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
+    eventually("the first requests", || (echo.requests() > 20).then_some(()));
+    let workers = workers_of(run.pid());
+    assert_eq!(workers.len(), 2);
+    kill(Pid::from_raw(workers[0]), Signal::SIGKILL).expect("it is our run's worker");
+    let at_death = echo.requests();
+    assert_eq!(run.wait().code(), Some(0), "{}", run.said());
+    let summary = summary(dir.path());
+    assert_balanced(&summary);
+    assert_eq!(summary["outcome"], "completed");
+    assert_eq!(summary["generator"]["workers_lost"], 1);
+    assert_eq!(summary["verdict"]["level"], "SUSPECT", "{summary}");
+    // What the dead worker had sent and not recorded is told as unknown; the server knows whether it arrived.
+    let (known, sent) = (count(&summary, "ok") + count(&summary, "failed"), count(&summary, "sent"));
+    let served = echo.requests();
+    assert!(known <= served && served <= sent, "{known} <= {served} <= {sent}");
+    assert!(served > at_death, "the other worker went on");
+    let run_json = json(&results_dir(dir.path()).unwrap().join("run.json"));
+    assert_eq!(run_json["workers"], 2);
+}
+
+#[test]
+fn what_a_dead_run_left_in_shared_memory_is_removed_and_a_living_ones_is_not() {
+    let mut short = Command::new("true").spawn().expect("true is everywhere");
+    let dead = short.id();
+    short.wait().unwrap();
+    let planted = format!("/dev/shm/loadforge-{dead}-1-0");
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
+    let ours = format!("/dev/shm/loadforge-{}-{start}-9999", std::process::id());
+    if fs::write(&planted, "left").is_err() {
+        eprintln!("skipped: /dev/shm cannot be written");
+        return;
+    }
+    fs::write(&ours, "alive").unwrap();
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    run_well_in(dir.path(), &["run", &echo.url(), "--max-requests", "10"]);
+    let kept = fs::remove_file(&ours).is_ok();
+    let removed = fs::remove_file(&planted).is_err();
+    assert!(removed, "{planted} is still there");
+    assert!(kept, "{ours} belongs to a living process");
+}

@@ -1,0 +1,11 @@
+//! The program as people use it: real processes, real sockets, real signals. One test binary, so that it is linked once.
+//! `running.rs` starts programs and `servers.rs` targets; every wait in them is bounded and every child is ended by its id.
+
+mod bad_input;
+mod commands;
+mod deaths;
+mod exit_codes;
+mod runs;
+mod running;
+mod servers;
+mod signals;
