@@ -79,7 +79,12 @@ impl Aim {
         let document = document::load(path)?;
         let mut problems = Vec::new();
         let mut thresholds = Vec::new();
-        for ThresholdText { expr, endpoint, place } in document.thresholds {
+        for ThresholdText {
+            expr,
+            endpoint,
+            place,
+        } in document.thresholds
+        {
             match Threshold::parse(&expr, endpoint.as_deref()) {
                 Ok(threshold) => thresholds.push(threshold),
                 Err(error) => problems.push(Problem::at(
@@ -128,7 +133,11 @@ impl Aim {
     pub fn set_echo_address(&mut self, address: SocketAddr) {
         if let UsersDo::Document(document) = &mut self.users_do {
             let (host, port) = (address.ip().to_string(), address.port());
-            document.set_first_origin(Origin { scheme: Scheme::Http, host, port });
+            document.set_first_origin(Origin {
+                scheme: Scheme::Http,
+                host,
+                port,
+            });
         }
     }
 }
@@ -191,6 +200,9 @@ mod tests {
         let text = "target = \"echo\"\n[[task]]\nname = \"a\"\nget = \"/\"\n[[threshold]]\nexpr = \"p98 < 5ms\"\n";
         std::fs::write(&file, text).expect("the directory is ours");
         let said = refusal(file.to_str().expect("a path of ours is UTF-8"));
-        assert!(said.contains("a.toml:6:8") && said.contains("p98"), "{said}");
+        assert!(
+            said.contains("a.toml:6:8") && said.contains("p98"),
+            "{said}"
+        );
     }
 }

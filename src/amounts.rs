@@ -14,14 +14,20 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(10 * 365 * 24);
 /// When it is none, or lies outside.
 pub fn count(flag: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, Complaint> {
     let digits: String = text.trim().chars().filter(|c| *c != '_').collect();
-    let value = digits.parse::<u64>().ok().filter(|value| range.contains(value));
+    let value = digits
+        .parse::<u64>()
+        .ok()
+        .filter(|value| range.contains(value));
     value.ok_or_else(|| {
         let (least, most) = range.into_inner();
         let remedy = match most {
             u64::MAX => format!("give a whole number from {least} on, such as {flag} 100"),
             _ => format!("give a whole number from {least} to {most}"),
         };
-        Complaint::new(format!("{flag} {text} is not a number that can be used"), remedy)
+        Complaint::new(
+            format!("{flag} {text} is not a number that can be used"),
+            remedy,
+        )
     })
 }
 
@@ -37,11 +43,17 @@ pub fn time(flag: &str, text: &str) -> Result<Duration, Complaint> {
         return Err(Complaint::new(format!("{flag} {text} has no unit"), remedy));
     }
     let Ok(span) = trimmed.parse::<SignedDuration>() else {
-        return Err(Complaint::new(format!("{flag} {text} is not a time"), example));
+        return Err(Complaint::new(
+            format!("{flag} {text} is not a time"),
+            example,
+        ));
     };
     if span > LONGEST {
         let remedy = "give at most 10 years";
-        return Err(Complaint::new(format!("{flag} {text} is longer than 10 years"), remedy));
+        return Err(Complaint::new(
+            format!("{flag} {text} is longer than 10 years"),
+            remedy,
+        ));
     }
     Duration::try_from(span)
         .map_err(|_| Complaint::new(format!("{flag} {text} is negative"), example))
@@ -55,7 +67,10 @@ pub fn positive_time(flag: &str, text: &str) -> Result<Duration, Complaint> {
     let value = time(flag, text)?;
     if value.is_zero() {
         let remedy = format!("give more than nothing, such as {flag} 30s");
-        return Err(Complaint::new(format!("{flag} {text} is no time at all"), remedy));
+        return Err(Complaint::new(
+            format!("{flag} {text} is no time at all"),
+            remedy,
+        ));
     }
     Ok(value)
 }
@@ -81,11 +96,15 @@ pub fn share(flag: &str, text: &str) -> Result<f64, Complaint> {
 /// A duration in the shortest words that read back to it, such as `1m30s`.
 pub fn time_words(duration: Duration) -> String {
     let nanos = duration.as_nanos();
-    let units = [(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s")];
-    if nanos < 1_000_000_000 || nanos % 1_000_000 != 0 {
+    let units = [
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+    ];
+    if nanos < 1_000_000_000 || !nanos.is_multiple_of(1_000_000) {
         return format!("{duration:?}");
     }
-    if nanos % 1_000_000_000 != 0 {
+    if !nanos.is_multiple_of(1_000_000_000) {
         return format!("{}s", duration.as_secs_f64());
     }
     let mut rest = nanos;
@@ -105,9 +124,13 @@ mod tests {
 
     #[test]
     fn times_are_read_with_their_units() {
-        for (text, ms) in
-            [("500ms", 500), ("1.5s", 1500), ("2m", 120_000), ("1h30m", 5_400_000), ("1m 30s", 90_000)]
-        {
+        for (text, ms) in [
+            ("500ms", 500),
+            ("1.5s", 1500),
+            ("2m", 120_000),
+            ("1h30m", 5_400_000),
+            ("1m 30s", 90_000),
+        ] {
             assert_eq!(time("--t", text).map(|t| t.as_millis()), Ok(ms), "{text}");
         }
     }
@@ -145,9 +168,13 @@ mod tests {
 
     #[test]
     fn time_words_read_back_to_the_same_time() {
-        for (text, words) in
-            [("90s", "1m30s"), ("500ms", "500ms"), ("2h", "2h"), ("1500ms", "1.5s"), ("0s", "0ns")]
-        {
+        for (text, words) in [
+            ("90s", "1m30s"),
+            ("500ms", "500ms"),
+            ("2h", "2h"),
+            ("1500ms", "1.5s"),
+            ("0s", "0ns"),
+        ] {
             let read = time("--t", text).expect(text);
             assert_eq!(time_words(read), words);
             assert_eq!(time("--t", words), Ok(read));

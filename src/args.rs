@@ -134,7 +134,12 @@ pub struct ReportArgs {
     pub dir: PathBuf,
 
     /// Reports to write
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',', default_value = "html,json,csv")]
+    #[arg(
+        long,
+        value_name = "FORMATS",
+        value_delimiter = ',',
+        default_value = "html,json,csv"
+    )]
     pub format: Vec<FormatWord>,
 }
 
@@ -242,9 +247,12 @@ First steps:
 Each command explains itself: loadforge run --help
 
 Exit codes:
-    0  all went as asked              3  a threshold was not met
-    1  it could not be run            4  the run is INVALID: the generator could not do what was asked
-    2  bad input, nothing started   130  ended by a second Ctrl-C";
+  0    all went as asked
+  1    it could not be run
+  2    bad input, nothing was started
+  3    a threshold was not met
+  4    the run is INVALID: the generator could not do what was asked
+  130  ended by a second Ctrl-C";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -300,10 +308,18 @@ mod tests {
     #[test]
     fn negative_values_reach_us_and_get_our_own_words() {
         let args = Args::try_parse_from([
-            "loadforge", "run", "a.toml", "--users", "-3", "--duration", "-5s",
+            "loadforge",
+            "run",
+            "a.toml",
+            "--users",
+            "-3",
+            "--duration",
+            "-5s",
         ])
         .expect("values are not judged here");
-        let Command::Run(run) = args.command else { panic!("run was typed") };
+        let Command::Run(run) = args.command else {
+            panic!("run was typed")
+        };
         assert_eq!(run.users.as_deref(), Some("-3"));
         assert_eq!(run.duration.as_deref(), Some("-5s"));
     }

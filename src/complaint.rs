@@ -17,12 +17,19 @@ pub struct Complaint {
 impl Complaint {
     /// A complaint of these words.
     pub fn new(message: impl Into<String>, remedy: impl Into<String>) -> Complaint {
-        Complaint { message: message.into(), remedy: remedy.into() }
+        Complaint {
+            message: message.into(),
+            remedy: remedy.into(),
+        }
     }
 
     /// Several in one text, with a blank line between them.
     pub fn list(complaints: &[Complaint]) -> String {
-        complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+        complaints
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n\n")
     }
 }
 
@@ -45,12 +52,18 @@ pub struct CommandError {
 impl CommandError {
     /// Nothing was started, because what was asked for makes no sense.
     pub fn bad_input(text: impl fmt::Display) -> CommandError {
-        CommandError { exit: Exit::BadInput, text: text.to_string() }
+        CommandError {
+            exit: Exit::BadInput,
+            text: text.to_string(),
+        }
     }
 
     /// What was asked for makes sense and cannot be done here and now.
     pub fn could_not_run(text: impl fmt::Display) -> CommandError {
-        CommandError { exit: Exit::CouldNotRun, text: text.to_string() }
+        CommandError {
+            exit: Exit::CouldNotRun,
+            text: text.to_string(),
+        }
     }
 }
 

@@ -30,9 +30,17 @@ pub fn list(cpus: &[u32]) -> String {
     let mut words: Vec<String> = Vec::new();
     let mut rest = cpus;
     while let Some(&from) = rest.first() {
-        let run = rest.iter().zip(from..).take_while(|(have, want)| **have == *want).count();
+        let run = rest
+            .iter()
+            .zip(from..)
+            .take_while(|(have, want)| **have == *want)
+            .count();
         let to = rest[run - 1];
-        words.push(if from == to { from.to_string() } else { format!("{from}-{to}") });
+        words.push(if from == to {
+            from.to_string()
+        } else {
+            format!("{from}-{to}")
+        });
         rest = &rest[run..];
     }
     words.join(",")
@@ -44,15 +52,28 @@ pub fn list(cpus: &[u32]) -> String {
 /// When it is no list, or names a CPU that cannot be used.
 pub fn choose(text: &str, allowed: &[u32]) -> Result<Vec<u32>, Complaint> {
     let chosen = parse_list(text).map_err(|why| {
-        Complaint::new(format!("--cpus {text}: {why}"), "write CPUs and ranges, such as --cpus 0,2-5")
+        Complaint::new(
+            format!("--cpus {text}: {why}"),
+            "write CPUs and ranges, such as --cpus 0,2-5",
+        )
     })?;
-    let barred: Vec<u32> = chosen.iter().copied().filter(|cpu| !allowed.contains(cpu)).collect();
+    let barred: Vec<u32> = chosen
+        .iter()
+        .copied()
+        .filter(|cpu| !allowed.contains(cpu))
+        .collect();
     if barred.is_empty() {
         return Ok(chosen);
     }
     Err(Complaint::new(
-        format!("--cpus {text}: this process may not use CPU {}", list(&barred)),
-        format!("choose from {}; the affinity mask (taskset) and the container's CPU limit decide", list(allowed)),
+        format!(
+            "--cpus {text}: this process may not use CPU {}",
+            list(&barred)
+        ),
+        format!(
+            "choose from {}; the affinity mask (taskset) and the container's CPU limit decide",
+            list(allowed)
+        ),
     ))
 }
 
@@ -70,10 +91,22 @@ impl Placement {
     /// them, rounded up, so that neither waits for the other.
     pub fn new(asked: Option<Vec<u32>>, allowed: &[u32], beside_target: bool) -> Placement {
         let half = allowed.len().div_ceil(2);
-        let all = if beside_target { &allowed[..half] } else { allowed };
+        let all = if beside_target {
+            &allowed[..half]
+        } else {
+            allowed
+        };
         let workers = asked.unwrap_or_else(|| all.to_vec());
-        let left: Vec<u32> = allowed.iter().copied().filter(|cpu| !workers.contains(cpu)).collect();
-        let target = if left.is_empty() { allowed.to_vec() } else { left };
+        let left: Vec<u32> = allowed
+            .iter()
+            .copied()
+            .filter(|cpu| !workers.contains(cpu))
+            .collect();
+        let target = if left.is_empty() {
+            allowed.to_vec()
+        } else {
+            left
+        };
         Placement { workers, target }
     }
 }
@@ -98,8 +131,13 @@ mod tests {
 
     #[test]
     fn a_cpu_that_cannot_be_used_is_named() {
-        let said = choose("0,7-8", &[0, 1, 2]).expect_err("7 and 8 are barred").to_string();
-        assert!(said.contains("CPU 7-8") && said.contains("choose from 0-2"), "{said}");
+        let said = choose("0,7-8", &[0, 1, 2])
+            .expect_err("7 and 8 are barred")
+            .to_string();
+        assert!(
+            said.contains("CPU 7-8") && said.contains("choose from 0-2"),
+            "{said}"
+        );
         assert_eq!(choose("0,2", &[0, 1, 2]), Ok(vec![0, 2]));
     }
 
@@ -113,11 +151,18 @@ mod tests {
 
     #[test]
     fn what_is_not_a_list_is_named() {
-        for (text, part) in [("", "\"\""), ("5-2", "backwards"), ("0,x", "\"x\""), ("-1", "\"-1\"")]
-        {
+        for (text, part) in [
+            ("", "\"\""),
+            ("5-2", "backwards"),
+            ("0,x", "\"x\""),
+            ("-1", "\"-1\""),
+        ] {
             let said = parse_list(text).expect_err(text);
             assert!(said.contains(part), "{text:?}: {said}");
         }
-        assert!(parse_list("0-4000000000").is_err(), "must not take memory by the gigabyte");
+        assert!(
+            parse_list("0-4000000000").is_err(),
+            "must not take memory by the gigabyte"
+        );
     }
 }

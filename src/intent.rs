@@ -99,14 +99,24 @@ impl Intent {
             None => (FileLoad::default(), GRACEFUL_STOP),
         };
         let load = Load::decide(args, file_load, default_duration, &mut told.complaints);
-        let placement = place(args, here, aim.as_ref().is_some_and(|aim| aim.is_echo), &mut told);
+        let placement = place(
+            args,
+            here,
+            aim.as_ref().is_some_and(|aim| aim.is_echo),
+            &mut told,
+        );
         let overrides = overrides(args, aim.as_ref(), &mut told);
         let thresholds = typed_thresholds(args, &mut told);
         let output = output(args, &mut told);
-        let timeout = told.read(&args.timeout, |text| amounts::positive_time("--timeout", text));
-        let graceful_stop =
-            told.read(&args.graceful_stop, |text| amounts::time("--graceful-stop", text));
-        let seed = told.read(&args.seed, |text| amounts::count("--seed", text, 0..=u64::MAX));
+        let timeout = told.read(&args.timeout, |text| {
+            amounts::positive_time("--timeout", text)
+        });
+        let graceful_stop = told.read(&args.graceful_stop, |text| {
+            amounts::time("--graceful-stop", text)
+        });
+        let seed = told.read(&args.seed, |text| {
+            amounts::count("--seed", text, 0..=u64::MAX)
+        });
         let aim = told.into_result(aim)?;
         let intent = Intent {
             source: args.scenario.clone(),
@@ -158,7 +168,8 @@ impl Told {
         read: impl FnOnce(&str) -> Result<T, Complaint>,
     ) -> Option<T> {
         let read = read(typed.as_deref()?);
-        read.map_err(|complaint| self.complaints.push(complaint)).ok()
+        read.map_err(|complaint| self.complaints.push(complaint))
+            .ok()
     }
 
     fn into_result(self, aim: Option<Aim>) -> Result<Aim, CommandError> {
@@ -166,7 +177,8 @@ impl Told {
         if !self.complaints.is_empty() {
             texts.push(Complaint::list(&self.complaints));
         }
-        aim.filter(|_| texts.is_empty()).ok_or_else(|| CommandError::bad_input(texts.join("\n\n")))
+        aim.filter(|_| texts.is_empty())
+            .ok_or_else(|| CommandError::bad_input(texts.join("\n\n")))
     }
 }
 
@@ -187,7 +199,10 @@ fn place(args: &RunArgs, here: &Here, beside_target: bool, told: &mut Told) -> P
     let asked = match (workers, listed) {
         (Some(workers), Some(listed)) if workers > listed.len() => {
             told.complaints.push(Complaint::new(
-                format!("--workers {workers}: --cpus names {} CPUs, and each worker needs one", listed.len()),
+                format!(
+                    "--workers {workers}: --cpus names {} CPUs, and each worker needs one",
+                    listed.len()
+                ),
                 "leave out --workers, or name more CPUs",
             ));
             Some(listed)
@@ -211,12 +226,23 @@ fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override
     }
     let Some(aim) = aim else { return overrides };
     let origins = aim.scenario().origins();
-    for unused in overrides.iter().filter(|known| !origins.iter().any(|o| known.fits(o))) {
-        let origins: Vec<String> =
-            origins.iter().map(|origin| aim.mask.apply(&origin.to_string())).collect();
+    for unused in overrides
+        .iter()
+        .filter(|known| !origins.iter().any(|o| known.fits(o)))
+    {
+        let origins: Vec<String> = origins
+            .iter()
+            .map(|origin| aim.mask.apply(&origin.to_string()))
+            .collect();
         told.complaints.push(Complaint::new(
-            format!("--resolve {}:{} is for a host and port that no request goes to", unused.host, unused.port),
-            format!("requests go to {}; write its host and port", origins.join(", ")),
+            format!(
+                "--resolve {}:{} is for a host and port that no request goes to",
+                unused.host, unused.port
+            ),
+            format!(
+                "requests go to {}; write its host and port",
+                origins.join(", ")
+            ),
         ));
     }
     overrides
@@ -228,12 +254,14 @@ fn typed_thresholds(args: &RunArgs, told: &mut Told) -> Vec<Threshold> {
         match Threshold::parse(text, None) {
             Ok(threshold) => thresholds.push(threshold),
             Err(error) => told.complaints.push(Complaint::new(
-                format!("--threshold: {error}"),
+                error.to_string(),
                 "quote the expression, such as --threshold 'p99<500ms'; docs/scenarios.md lists all that can be said",
             )),
         }
     }
-    let most = told.read(&args.fail_on_error_rate, |text| amounts::share("--fail-on-error-rate", text));
+    let most = told.read(&args.fail_on_error_rate, |text| {
+        amounts::share("--fail-on-error-rate", text)
+    });
     thresholds.extend(most.map(|share| {
         Threshold::error_rate_at_most(share).expect("the share has been checked to be from 0 to 1")
     }));
@@ -241,7 +269,9 @@ fn typed_thresholds(args: &RunArgs, told: &mut Told) -> Vec<Threshold> {
 }
 
 fn output(args: &RunArgs, told: &mut Told) -> Output {
-    let Some(path) = &args.output else { return Output::In(PathBuf::from("results")) };
+    let Some(path) = &args.output else {
+        return Output::In(PathBuf::from("results"));
+    };
     if path.as_os_str() != "-" {
         return Output::In(path.clone());
     }

@@ -33,7 +33,12 @@ pub fn command_line() -> ExitCode {
             // The terminal may be gone; there is nobody left to tell.
             let _ = error.print();
             let asked_for_help = !error.use_stderr();
-            return if asked_for_help { exit::Exit::Done } else { exit::Exit::BadInput }.into();
+            return if asked_for_help {
+                exit::Exit::Done
+            } else {
+                exit::Exit::BadInput
+            }
+            .into();
         }
     };
     let outcome = match &args.command {

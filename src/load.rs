@@ -58,18 +58,28 @@ impl Load {
         complaints: &mut Vec<Complaint>,
     ) -> Load {
         let mut keep = |read: Result<u64, Complaint>| read.map_err(|c| complaints.push(c)).ok();
-        let users = args.users.as_deref().and_then(|text| keep(count("--users", text, 1..=MOST_USERS)));
-        let ramp_to =
-            args.ramp_to.as_deref().and_then(|text| keep(count("--ramp-to", text, 0..=MOST_USERS)));
+        let users = args
+            .users
+            .as_deref()
+            .and_then(|text| keep(count("--users", text, 1..=MOST_USERS)));
+        let ramp_to = args
+            .ramp_to
+            .as_deref()
+            .and_then(|text| keep(count("--ramp-to", text, 0..=MOST_USERS)));
         let max_requests = args
             .max_requests
             .as_deref()
             .and_then(|text| keep(count("--max-requests", text, 1..=u64::MAX)));
-        let mut keep = |read: Result<Duration, Complaint>| read.map_err(|c| complaints.push(c)).ok();
-        let ramp_over =
-            args.ramp_over.as_deref().and_then(|text| keep(positive_time("--ramp-over", text)));
-        let duration =
-            args.duration.as_deref().and_then(|text| keep(positive_time("--duration", text)));
+        let mut keep =
+            |read: Result<Duration, Complaint>| read.map_err(|c| complaints.push(c)).ok();
+        let ramp_over = args
+            .ramp_over
+            .as_deref()
+            .and_then(|text| keep(positive_time("--ramp-over", text)));
+        let duration = args
+            .duration
+            .as_deref()
+            .and_then(|text| keep(positive_time("--duration", text)));
 
         let duration = duration.or(file.duration).unwrap_or(default_duration);
         let typed = TypedRamp {
@@ -81,26 +91,42 @@ impl Load {
             to_given: args.ramp_to.is_some(),
             over_given: args.ramp_over.is_some(),
         };
-        let users = typed.over_file(file.users, duration).unwrap_or_else(|complaint| {
-            complaints.push(complaint);
-            Pattern::Constant(DEFAULT_USERS)
-        });
+        let users = typed
+            .over_file(file.users, duration)
+            .unwrap_or_else(|complaint| {
+                complaints.push(complaint);
+                Pattern::Constant(DEFAULT_USERS)
+            });
         if users.peak() < 1.0 {
             complaints.push(Complaint::new(
                 "the load asks for no user at any time",
                 "give --users or --ramp-to at least 1",
             ));
         }
-        Load { users, duration, max_requests: max_requests.or(file.max_requests) }
+        Load {
+            users,
+            duration,
+            max_requests: max_requests.or(file.max_requests),
+        }
     }
 
     /// The load in words, such as `ramp from 1 to 200 users over 30s`.
     pub fn words(&self) -> String {
-        let users = |count: f64| if count == 1.0 { "1 user".into() } else { format!("{count} users") };
+        let users = |count: f64| {
+            if count == 1.0 {
+                "1 user".into()
+            } else {
+                format!("{count} users")
+            }
+        };
         match &self.users {
             Pattern::Constant(count) => format!("constant, {}", users(*count)),
             Pattern::Ramp { from, to, over } => {
-                format!("ramp from {from} to {} over {}", users(*to), time_words(*over))
+                format!(
+                    "ramp from {from} to {} over {}",
+                    users(*to),
+                    time_words(*over)
+                )
             }
         }
     }
@@ -158,7 +184,11 @@ impl TypedRamp {
             ));
         };
         let from = self.users.or(file_from).unwrap_or(DEFAULT_RAMP_FROM);
-        Ok(Pattern::Ramp { from, to, over: self.over.or(file_over).unwrap_or(duration) })
+        Ok(Pattern::Ramp {
+            from,
+            to,
+            over: self.over.or(file_over).unwrap_or(duration),
+        })
     }
 }
 
@@ -171,7 +201,9 @@ mod tests {
     const RUN: Duration = Duration::from_secs(30);
 
     fn decide(flags: &str, file: FileLoad) -> (Load, Vec<Complaint>) {
-        let words = ["loadforge", "run", "x.toml"].into_iter().chain(flags.split_whitespace());
+        let words = ["loadforge", "run", "x.toml"]
+            .into_iter()
+            .chain(flags.split_whitespace());
         let Command::Run(args) = Args::try_parse_from(words).expect(flags).command else {
             panic!("run was typed")
         };
@@ -182,7 +214,11 @@ mod tests {
     fn file_ramp() -> FileLoad {
         let over = Duration::from_secs(7);
         FileLoad {
-            users: Some(Pattern::Ramp { from: 2.0, to: 20.0, over }),
+            users: Some(Pattern::Ramp {
+                from: 2.0,
+                to: 20.0,
+                over,
+            }),
             duration: Some(Duration::from_secs(60)),
             max_requests: Some(99),
         }
@@ -194,11 +230,31 @@ mod tests {
             ("", FileLoad::default(), "constant, 10 users"),
             ("", file_ramp(), "ramp from 2 to 20 users over 7s"),
             ("--users 1", file_ramp(), "constant, 1 user"),
-            ("--users 5 --pattern ramp", file_ramp(), "ramp from 5 to 20 users over 7s"),
-            ("--ramp-to 50", file_ramp(), "ramp from 2 to 50 users over 7s"),
-            ("--ramp-over 1m30s", file_ramp(), "ramp from 2 to 20 users over 1m30s"),
-            ("--ramp-to 4", FileLoad::default(), "ramp from 1 to 4 users over 30s"),
-            ("--pattern constant --users 3", file_ramp(), "constant, 3 users"),
+            (
+                "--users 5 --pattern ramp",
+                file_ramp(),
+                "ramp from 5 to 20 users over 7s",
+            ),
+            (
+                "--ramp-to 50",
+                file_ramp(),
+                "ramp from 2 to 50 users over 7s",
+            ),
+            (
+                "--ramp-over 1m30s",
+                file_ramp(),
+                "ramp from 2 to 20 users over 1m30s",
+            ),
+            (
+                "--ramp-to 4",
+                FileLoad::default(),
+                "ramp from 1 to 4 users over 30s",
+            ),
+            (
+                "--pattern constant --users 3",
+                file_ramp(),
+                "constant, 3 users",
+            ),
         ];
         for (flags, file, words) in cases {
             let (load, complaints) = decide(flags, file);
@@ -206,7 +262,10 @@ mod tests {
             assert_eq!(load.words(), words, "{flags}");
         }
         let (load, _) = decide("--duration 5s", file_ramp());
-        assert_eq!((load.duration, load.max_requests), (Duration::from_secs(5), Some(99)));
+        assert_eq!(
+            (load.duration, load.max_requests),
+            (Duration::from_secs(5), Some(99))
+        );
     }
 
     #[test]
@@ -215,29 +274,65 @@ mod tests {
             "--users 0 --duration -5s --ramp-to x --ramp-over 0s --max-requests 0",
             FileLoad::default(),
         );
-        let said: Vec<_> = complaints.iter().map(|complaint| complaint.message.as_str()).collect();
+        let said: Vec<_> = complaints
+            .iter()
+            .map(|complaint| complaint.message.as_str())
+            .collect();
         assert_eq!(said.len(), 5, "{said:#?}");
-        for flag in ["--users 0", "--duration -5s", "--ramp-to x", "--ramp-over 0s", "--max-requests 0"] {
-            assert_eq!(said.iter().filter(|text| text.contains(flag)).count(), 1, "{flag}");
+        for flag in [
+            "--users 0",
+            "--duration -5s",
+            "--ramp-to x",
+            "--ramp-over 0s",
+            "--max-requests 0",
+        ] {
+            assert_eq!(
+                said.iter().filter(|text| text.contains(flag)).count(),
+                1,
+                "{flag}"
+            );
         }
     }
 
     #[test]
     fn flags_that_contradict_each_other_are_refused() {
         let over = Duration::from_secs(7);
-        let from_zero = Pattern::Ramp { from: 0.0, to: 20.0, over };
-        let from_zero = FileLoad { users: Some(from_zero), ..FileLoad::default() };
+        let from_zero = Pattern::Ramp {
+            from: 0.0,
+            to: 20.0,
+            over,
+        };
+        let from_zero = FileLoad {
+            users: Some(from_zero),
+            ..FileLoad::default()
+        };
         for (flags, file, words) in [
-            ("--pattern constant --ramp-to 5", FileLoad::default(), "--ramp-to belongs to a ramp"),
-            ("--pattern constant --ramp-over 5s", file_ramp(), "--ramp-over belongs to a ramp"),
+            (
+                "--pattern constant --ramp-to 5",
+                FileLoad::default(),
+                "--ramp-to belongs to a ramp",
+            ),
+            (
+                "--pattern constant --ramp-over 5s",
+                file_ramp(),
+                "--ramp-over belongs to a ramp",
+            ),
             ("--pattern ramp", FileLoad::default(), "where it ends"),
-            ("--ramp-over 5s --users 5", FileLoad::default(), "where it ends"),
+            (
+                "--ramp-over 5s --users 5",
+                FileLoad::default(),
+                "where it ends",
+            ),
             ("--pattern constant", file_ramp(), "how many users"),
             ("--ramp-to 0", from_zero, "no user at any time"),
         ] {
             let (_, complaints) = decide(flags, file);
             assert_eq!(complaints.len(), 1, "{flags}");
-            assert!(complaints[0].message.contains(words), "{flags}: {}", complaints[0]);
+            assert!(
+                complaints[0].message.contains(words),
+                "{flags}: {}",
+                complaints[0]
+            );
         }
     }
 }

@@ -20,12 +20,18 @@ pub fn look(cpus_allowed: usize) -> Machine {
 }
 
 fn os_name(os_release: &str) -> String {
-    value_of(os_release, "PRETTY_NAME", '=').trim_matches('"').to_owned()
+    value_of(os_release, "PRETTY_NAME", '=')
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn memory_bytes(meminfo: &str) -> u64 {
     let kib = value_of(meminfo, "MemTotal", ':');
-    kib.trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) * 1024
+    kib.trim_end_matches("kB")
+        .trim()
+        .parse::<u64>()
+        .unwrap_or(0)
+        * 1024
 }
 
 /// The value of the first line that reads `key SEPARATOR value`; empty when there is none.
@@ -42,9 +48,18 @@ mod tests {
 
     #[test]
     fn the_system_files_are_read_as_they_are_written() {
-        assert_eq!(os_name("NAME=Debian\nPRETTY_NAME=\"Debian GNU/Linux 13\"\n"), "Debian GNU/Linux 13");
-        assert_eq!(memory_bytes("MemTotal:       24684096 kB\nMemFree: 1 kB\n"), 24_684_096 * 1024);
-        assert_eq!(value_of("processor\t: 0\nmodel name\t: A B: C\n", "model name", ':'), "A B: C");
+        assert_eq!(
+            os_name("NAME=Debian\nPRETTY_NAME=\"Debian GNU/Linux 13\"\n"),
+            "Debian GNU/Linux 13"
+        );
+        assert_eq!(
+            memory_bytes("MemTotal:       24684096 kB\nMemFree: 1 kB\n"),
+            24_684_096 * 1024
+        );
+        assert_eq!(
+            value_of("processor\t: 0\nmodel name\t: A B: C\n", "model name", ':'),
+            "A B: C"
+        );
         assert_eq!(os_name(""), "");
     }
 }

@@ -14,8 +14,11 @@ pub struct Mask {
 impl Mask {
     /// Takes the secrets; empty ones hide nothing and are left out.
     pub fn new(secrets: &[String]) -> Mask {
-        let mut secrets: Vec<String> =
-            secrets.iter().filter(|secret| !secret.is_empty()).cloned().collect();
+        let mut secrets: Vec<String> = secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .cloned()
+            .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         Mask { secrets }
     }
@@ -26,7 +29,10 @@ impl Mask {
         let mut masked = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(next) = rest.chars().next() {
-            let hidden = self.secrets.iter().find(|secret| rest.starts_with(secret.as_str()));
+            let hidden = self
+                .secrets
+                .iter()
+                .find(|secret| rest.starts_with(secret.as_str()));
             let taken = match hidden {
                 Some(secret) => {
                     masked.push_str(MASKED);
@@ -48,7 +54,12 @@ mod tests {
     use super::*;
 
     fn mask(secrets: &[&str]) -> Mask {
-        Mask::new(&secrets.iter().map(|secret| (*secret).to_owned()).collect::<Vec<_>>())
+        Mask::new(
+            &secrets
+                .iter()
+                .map(|secret| (*secret).to_owned())
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]

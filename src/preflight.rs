@@ -20,9 +20,13 @@ pub struct PreflightError(Vec<(Origin, Vec<(SocketAddr, io::Error)>)>);
 impl fmt::Display for PreflightError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (origin, tries)) in self.0.iter().enumerate() {
-            let said: Vec<String> =
-                tries.iter().map(|(address, error)| format!("{address}: {}", words(error))).collect();
-            let remedy = tries.last().map_or("check the address", |(_, error)| remedy(error));
+            let said: Vec<String> = tries
+                .iter()
+                .map(|(address, error)| format!("{address}: {}", words(error)))
+                .collect();
+            let remedy = tries
+                .last()
+                .map_or("check the address", |(_, error)| remedy(error));
             let complaint = Complaint::new(
                 format!("no connection to {origin} ({})", said.join("; ")),
                 format!("{remedy}; --no-preflight runs without asking first"),
@@ -50,7 +54,11 @@ pub fn preflight(origins: &[Origin], addresses: &[Vec<SocketAddr>]) -> Result<()
             silent.push((origin.clone(), tries));
         }
     }
-    if silent.is_empty() { Ok(()) } else { Err(PreflightError(silent)) }
+    if silent.is_empty() {
+        Ok(())
+    } else {
+        Err(PreflightError(silent))
+    }
 }
 
 fn words(error: &io::Error) -> String {
@@ -65,7 +73,9 @@ fn words(error: &io::Error) -> String {
 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => "is the server running, and on this port? start it or correct the address",
+        io::ErrorKind::ConnectionRefused => {
+            "is the server running, and on this port? start it or correct the address"
+        }
         io::ErrorKind::TimedOut => "check the address and any firewall between here and there",
         io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
             "check this machine's network and routes (an IPv6 address needs IPv6)"
@@ -81,7 +91,11 @@ mod tests {
     use std::net::{Ipv4Addr, TcpListener};
 
     fn origin(address: SocketAddr) -> Origin {
-        Origin { scheme: Scheme::Http, host: address.ip().to_string(), port: address.port() }
+        Origin {
+            scheme: Scheme::Http,
+            host: address.ip().to_string(),
+            port: address.port(),
+        }
     }
 
     /// An address that refuses: it was free a moment ago.
@@ -100,10 +114,18 @@ mod tests {
     #[test]
     fn every_origin_that_refuses_is_named_with_a_remedy() {
         let (first, second) = (refusing(), refusing());
-        let error = preflight(&[origin(first), origin(second)], &[vec![first], vec![second]])
-            .expect_err("nobody listens");
+        let error = preflight(
+            &[origin(first), origin(second)],
+            &[vec![first], vec![second]],
+        )
+        .expect_err("nobody listens");
         let said = error.to_string();
-        for word in [&first.to_string(), &second.to_string(), "connection refused", "--no-preflight"] {
+        for word in [
+            &first.to_string(),
+            &second.to_string(),
+            "connection refused",
+            "--no-preflight",
+        ] {
             assert!(said.contains(word), "{word} in {said}");
         }
     }

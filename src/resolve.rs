@@ -36,12 +36,29 @@ impl Override {
             Some(rest) => rest.split_once("]:"),
             None => text.split_once(':'),
         };
-        let (host, rest) = after_host.filter(|(host, _)| !host.is_empty()).ok_or_else(|| bad("there is no host"))?;
-        let (port, address) = rest.split_once(':').ok_or_else(|| bad("there is no address"))?;
-        let port = port.parse().ok().filter(|port| *port > 0).ok_or_else(|| bad("the port is not one of 1 to 65535"))?;
-        let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
-        let address = address.parse().map_err(|_| bad("the address is neither IPv4 nor IPv6"))?;
-        Ok(Override { host: host.to_owned(), port, address })
+        let (host, rest) = after_host
+            .filter(|(host, _)| !host.is_empty())
+            .ok_or_else(|| bad("there is no host"))?;
+        let (port, address) = rest
+            .split_once(':')
+            .ok_or_else(|| bad("there is no address"))?;
+        let port = port
+            .parse()
+            .ok()
+            .filter(|port| *port > 0)
+            .ok_or_else(|| bad("the port is not one of 1 to 65535"))?;
+        let address = address
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'))
+            .unwrap_or(address);
+        let address = address
+            .parse()
+            .map_err(|_| bad("the address is neither IPv4 nor IPv6"))?;
+        Ok(Override {
+            host: host.to_owned(),
+            port,
+            address,
+        })
     }
 
     /// Whether it holds for this origin.
@@ -62,7 +79,10 @@ pub struct Resolved {
 impl Resolved {
     /// Whether the load stays on this machine, so that target and generator share its CPUs.
     pub fn is_local(&self) -> bool {
-        self.addresses.iter().flatten().any(|address| is_own_address(address.ip()))
+        self.addresses
+            .iter()
+            .flatten()
+            .any(|address| is_own_address(address.ip()))
     }
 }
 
@@ -114,7 +134,10 @@ pub fn resolve(origins: &[Origin], overrides: &[Override]) -> Result<Resolved, R
     if !failures.is_empty() {
         return Err(ResolveError(failures));
     }
-    Ok(Resolved { addresses, took: looked_up.then(|| begun.elapsed()) })
+    Ok(Resolved {
+        addresses,
+        took: looked_up.then(|| begun.elapsed()),
+    })
 }
 
 fn look_up(origin: &Origin) -> io::Result<Vec<SocketAddr>> {
@@ -141,27 +164,52 @@ mod tests {
     use loadforge_scenarios::Scheme;
 
     fn origin(host: &str, port: u16) -> Origin {
-        Origin { scheme: Scheme::Http, host: host.into(), port }
+        Origin {
+            scheme: Scheme::Http,
+            host: host.into(),
+            port,
+        }
     }
 
     #[test]
     fn overrides_are_read_with_ipv4_and_ipv6() {
-        let read = |text| Override::parse(text).map(|o| format!("{} {} {}", o.host, o.port, o.address));
-        assert_eq!(read("a.test:80:10.0.0.7").as_deref(), Ok("a.test 80 10.0.0.7"));
+        let read =
+            |text| Override::parse(text).map(|o| format!("{} {} {}", o.host, o.port, o.address));
+        assert_eq!(
+            read("a.test:80:10.0.0.7").as_deref(),
+            Ok("a.test 80 10.0.0.7")
+        );
         assert_eq!(read("a.test:80:[::1]").as_deref(), Ok("a.test 80 ::1"));
         assert_eq!(read("a.test:80:::1").as_deref(), Ok("a.test 80 ::1"));
         assert_eq!(read("[::2]:80:::1").as_deref(), Ok("::2 80 ::1"));
-        for text in ["", "a.test", "a.test:80", ":80:::1", "a.test:0:::1", "a.test:x:::1", "a.test:80:b.test"] {
+        for text in [
+            "",
+            "a.test",
+            "a.test:80",
+            ":80:::1",
+            "a.test:0:::1",
+            "a.test:x:::1",
+            "a.test:80:b.test",
+        ] {
             assert!(Override::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn an_override_is_taken_for_its_own_name_and_port_alone() {
-        let known = Override::parse("no-such-name.invalid:8080:127.0.0.9").expect("it is well-formed");
-        let found = resolve(&[origin("NO-such-name.invalid", 8080), origin("::1", 80)], &[known])
-            .expect("nothing needs looking up");
-        let all: Vec<String> = found.addresses.iter().flatten().map(ToString::to_string).collect();
+        let known =
+            Override::parse("no-such-name.invalid:8080:127.0.0.9").expect("it is well-formed");
+        let found = resolve(
+            &[origin("NO-such-name.invalid", 8080), origin("::1", 80)],
+            &[known],
+        )
+        .expect("nothing needs looking up");
+        let all: Vec<String> = found
+            .addresses
+            .iter()
+            .flatten()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(all, ["127.0.0.9:8080", "[::1]:80"]);
         assert_eq!(found.took, None, "there was no name to look up");
         assert!(found.is_local());

@@ -29,10 +29,14 @@ pub struct EchoTarget {
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     /// This program could not be started a second time.
-    #[error("error: the built-in target could not be started: {0}\n = help: /proc must be mounted and this program's file still be in its place; or start `loadforge echo` yourself and name it as base_url")]
+    #[error(
+        "error: the built-in target could not be started: {0}\n = help: /proc must be mounted and this program's file still be in its place; or start `loadforge echo` yourself and name it as base_url"
+    )]
     Start(io::Error),
     /// It ended, or said something else, before it was listening.
-    #[error("error: the built-in target did not come up: {0}\n = help: run `loadforge echo --port 0` to see why")]
+    #[error(
+        "error: the built-in target did not come up: {0}\n = help: run `loadforge echo --port 0` to see why"
+    )]
     NotReady(String),
 }
 
@@ -44,7 +48,13 @@ impl EchoTarget {
     pub fn start(on: &[u32]) -> Result<EchoTarget, TargetError> {
         let mut command = Command::new("/proc/self/exe");
         command
-            .args(["echo", "--port", "0", "--end-with", &std::process::id().to_string()])
+            .args([
+                "echo",
+                "--port",
+                "0",
+                "--end-with",
+                &std::process::id().to_string(),
+            ])
             .args(["--threads", &on.len().max(1).to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -79,8 +89,13 @@ impl Drop for EchoTarget {
 fn ready_line(child: &mut Child) -> Result<SocketAddr, String> {
     let stdout = child.stdout.take().ok_or("its output could not be read")?;
     let mut line = String::new();
-    BufReader::new(stdout).read_line(&mut line).map_err(|error| error.to_string())?;
-    let address = line.trim().strip_prefix("http://").and_then(|rest| rest.trim_end_matches('/').parse().ok());
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .map_err(|error| error.to_string())?;
+    let address = line
+        .trim()
+        .strip_prefix("http://")
+        .and_then(|rest| rest.trim_end_matches('/').parse().ok());
     address.ok_or_else(|| match line.trim() {
         "" => "it ended before it was listening".into(),
         other => format!("it said {other:?} instead of its address"),

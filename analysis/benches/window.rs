@@ -1,5 +1,5 @@
 //! Records per second through `Window::add`, with ten endpoints and latencies as a real target gives them.
-//! Goal (docs/performance.md): 10 million a second on one core.
+//! Goal: 10 million a second on one core.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use loadforge_analysis::{

@@ -26,12 +26,17 @@ pub fn allowed_cpus() -> Vec<u32> {
 /// How many CPUs the cgroup's quota pays for, if it sets one (cgroup v2: `cpu.max` is "quota period" in µs).
 fn cgroup_cpus() -> Option<f64> {
     let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let path = membership.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let path = membership
+        .lines()
+        .find_map(|line| line.strip_prefix("0::"))?;
     let mut folder = Path::new("/sys/fs/cgroup").join(path.trim_start_matches('/'));
     let mut fewest: Option<f64> = None;
     // A parent's quota binds its children too.
     while folder.starts_with("/sys/fs/cgroup") {
-        if let Some(cpus) = fs::read_to_string(folder.join("cpu.max")).ok().and_then(|text| quota(&text)) {
+        if let Some(cpus) = fs::read_to_string(folder.join("cpu.max"))
+            .ok()
+            .and_then(|text| quota(&text))
+        {
             fewest = Some(fewest.map_or(cpus, |least| least.min(cpus)));
         }
         if !folder.pop() {

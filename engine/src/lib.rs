@@ -3,8 +3,8 @@
 //! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
 //! works), `wire/` (sockets) and `http1/` (bytes), in this order.
 //!
-//! Unsafe code lives in `clock.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `supervisor/crew.rs` and
-//! `supervisor/mod.rs`; each block says why.
+//! Unsafe code lives in `clock.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
+//! `supervisor/crew.rs` and `supervisor/mod.rs`; each block says why.
 
 mod clock;
 mod cpus;
@@ -17,6 +17,6 @@ mod worker;
 
 pub use cpus::allowed_cpus;
 pub use plan::{Plan, TransportChoice, WireChoice};
-pub use prepare::{PrepareError, Prepared};
 pub use prepare::prepare;
+pub use prepare::{PrepareError, Prepared};
 pub use supervisor::{RunEnd, RunError};

@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 const OWN_DESCRIPTORS: u64 = 64;
 /// The smallest ring that is still worth having: below it, channels are used.
 const LEAST_RING_RECORDS: usize = 16_384;
-/// glommio locks memory for its rings; below this it refuses to start.
+/// What glommio wants to be able to lock for its rings.
 const LEAST_LOCKED_BYTES: u64 = 512 * 1024;
 
 /// How sockets will be driven.
@@ -30,7 +30,9 @@ pub enum WireKind {
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// A CPU was asked for that this process may not use.
-    #[error("CPU {cpu} is not one of those this process may use ({allowed}); choose from them with --cpus")]
+    #[error(
+        "CPU {cpu} is not one of those this process may use ({allowed}); choose from them with --cpus"
+    )]
     Cpu {
         /// The CPU asked for.
         cpu: u32,
@@ -100,13 +102,25 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     check_cpus(&plan.cpus)?;
     let leftovers = sweep_leftovers();
     if !leftovers.is_empty() {
-        notes.push(format!("removed what a killed run had left in /dev/shm: {}", leftovers.join(", ")));
+        notes.push(format!(
+            "removed what a killed run had left in /dev/shm: {}",
+            leftovers.join(", ")
+        ));
     }
     let transport = choose_transport(&plan, &mut notes)?;
-    let processes = if transport.kind() == TransportKind::Channel { 1 } else { plan.cpus.len() };
+    let processes = if transport.kind() == TransportKind::Channel {
+        1
+    } else {
+        plan.cpus.len()
+    };
     raise_descriptors(&plan, processes)?;
     let wire = choose_wire(&plan, &mut notes)?;
-    Ok(Prepared { plan, transport, wire, notes })
+    Ok(Prepared {
+        plan,
+        transport,
+        wire,
+        notes,
+    })
 }
 
 fn check_cpus(cpus: &[u32]) -> Result<(), PrepareError> {
@@ -115,7 +129,11 @@ fn check_cpus(cpus: &[u32]) -> Result<(), PrepareError> {
         None => Ok(()),
         Some(cpu) => Err(PrepareError::Cpu {
             cpu: *cpu,
-            allowed: allowed.iter().map(u32::to_string).collect::<Vec<_>>().join(","),
+            allowed: allowed
+                .iter()
+                .map(u32::to_string)
+                .collect::<Vec<_>>()
+                .join(","),
         }),
     }
 }
@@ -137,9 +155,13 @@ fn choose_transport(plan: &Plan, notes: &mut Vec<String>) -> Result<Transport, P
             }
             Ok(transport)
         }
-        Err(error) if plan.transport == TransportChoice::Shm => Err(PrepareError::SharedMemory(error)),
+        Err(error) if plan.transport == TransportChoice::Shm => {
+            Err(PrepareError::SharedMemory(error))
+        }
         Err(error) => {
-            notes.push(format!("workers run as threads with channels, because {error}"));
+            notes.push(format!(
+                "workers run as threads with channels, because {error}"
+            ));
             Ok(Transport::channel(workers, capacity))
         }
     }
@@ -160,16 +182,17 @@ fn choose_wire(plan: &Plan, notes: &mut Vec<String>) -> Result<WireKind, Prepare
     }
 }
 
-/// Root may lock what it likes; others need glommio's share.
+/// glommio refuses to start below its share, root or not; raising the limit is tried first.
 fn check_locked_memory() -> Result<(), UringDenied> {
-    match getrlimit(Resource::RLIMIT_MEMLOCK) {
-        Ok((soft, _)) if soft < LEAST_LOCKED_BYTES && !nix::unistd::geteuid().is_root() => {
-            Err(UringDenied::Memory(std::io::Error::other(format!(
-                "the limit is {soft} bytes, {LEAST_LOCKED_BYTES} are needed"
-            ))))
-        }
-        _ => Ok(()),
+    let limit = Resource::RLIMIT_MEMLOCK;
+    let Ok((soft, hard)) = getrlimit(limit) else { return Ok(()) };
+    let wanted = hard.max(LEAST_LOCKED_BYTES);
+    if soft >= LEAST_LOCKED_BYTES || setrlimit(limit, wanted, wanted).is_ok() {
+        return Ok(());
     }
+    Err(UringDenied::Memory(std::io::Error::other(format!(
+        "the limit is {soft} bytes, {LEAST_LOCKED_BYTES} are needed"
+    ))))
 }
 
 /// Raises the soft limit of descriptors as far as needed, and says how many are needed when the hard limit is below.
@@ -177,7 +200,9 @@ fn raise_descriptors(plan: &Plan, processes: usize) -> Result<(), PrepareError> 
     let users = plan.users.peak().ceil() as u64;
     let in_one_process = users.div_ceil(processes as u64) * plan.addresses.len().max(1) as u64;
     let needed = in_one_process + OWN_DESCRIPTORS;
-    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return Ok(()) };
+    let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
+        return Ok(());
+    };
     if needed <= soft {
         return Ok(());
     }
@@ -185,5 +210,8 @@ fn raise_descriptors(plan: &Plan, processes: usize) -> Result<(), PrepareError> 
     if can_raise && setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed)).is_ok() {
         return Ok(());
     }
-    Err(PrepareError::Descriptors { needed, limit: hard })
+    Err(PrepareError::Descriptors {
+        needed,
+        limit: hard,
+    })
 }

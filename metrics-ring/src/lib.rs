@@ -4,11 +4,12 @@
 //! Read `record.rs` first, then `transport.rs`, the face that the engine uses; `ring.rs` holds the argument why no
 //! record is lost or doubled, even when a worker is killed.
 //!
-//! Unsafe code lives in `ring.rs` (slots), `text.rs` (entries), `block.rs` (typed places in raw memory), `region.rs`
-//! (the header) and `transport.rs` (claims); nowhere else.
+//! Unsafe code lives in `slots.rs` and `ring.rs` (records), `text.rs` (entries), `block.rs` (typed places in raw memory),
+//! `region.rs` (the header) and `transport.rs` (claims); nowhere else.
 
 mod record;
 mod ring;
+mod slots;
 mod sync;
 
 // loom watches the ring alone: it cannot see into memory that processes share.

@@ -1,5 +1,5 @@
 //! A lock-free ring with one producer, one consumer and a spill, over memory that it does not own.
-//! Neighbours: `block.rs` says where the memory lies, `transport.rs` hands the two ends out.
+//! Neighbours: `slots.rs` moves the records, `block.rs` says where the memory lies, `transport.rs` hands the ends out.
 //!
 //! Every record handed over has a position. Positions only grow (modulo 2^64), and these hold at every moment:
 //!
@@ -12,13 +12,14 @@
 //! and `Consumer::recover` takes each of them once.
 
 use crate::RequestRecord;
+use crate::slots::Slots;
 use crate::sync::{AtomicU64, Ordering, Slot};
 use std::ptr::NonNull;
 use std::sync::atomic::{Ordering as FenceOrdering, compiler_fence};
 
 /// How many records are taken before their room is given back: often enough for a producer that waits for it,
-/// seldom enough that the line of `head` moves between the CPUs once in a hundred records.
-const DRAIN_BATCH: u64 = 128;
+/// seldom enough that the line of `head` moves between the CPUs once in a thousand records.
+const DRAIN_BATCH: u64 = 1024;
 
 /// The positions in shared memory. Zeroed memory is an empty ring.
 #[repr(C)]
@@ -43,18 +44,14 @@ struct ConsumerLine {
 }
 
 #[cfg(not(loom))]
-const _: () = assert!(
-    size_of::<RingHeader>() == 256 && size_of::<Slot>() == 64 && align_of::<RingHeader>() == 128
-);
+const _: () = assert!(size_of::<RingHeader>() == 256 && align_of::<RingHeader>() == 128);
 
 /// Where a ring's parts lie.
 #[derive(Clone, Copy)]
 pub(crate) struct RingParts {
     header: NonNull<RingHeader>,
-    slots: NonNull<Slot>,
-    mask: u64,
-    spill: NonNull<Slot>,
-    spill_mask: u64,
+    slots: Slots,
+    spill: Slots,
 }
 
 impl RingParts {
@@ -65,22 +62,23 @@ impl RingParts {
     /// nothing else, as long as this value or an end made from it is used.
     ///
     /// # Panics
-    /// When a capacity is not a power of two: positions would not wrap evenly.
+    /// When a capacity is not a power of two.
     pub(crate) unsafe fn new(
         header: NonNull<RingHeader>,
         (slots, capacity): (NonNull<Slot>, usize),
         (spill, spill_capacity): (NonNull<Slot>, usize),
     ) -> RingParts {
-        assert!(
-            capacity.is_power_of_two() && spill_capacity.is_power_of_two(),
-            "a ring's capacities are powers of two, not {capacity} and {spill_capacity}"
-        );
+        // SAFETY: the caller vouches for both.
+        let (slots, spill) = unsafe {
+            (
+                Slots::new(slots, capacity),
+                Slots::new(spill, spill_capacity),
+            )
+        };
         RingParts {
             header,
             slots,
-            mask: capacity as u64 - 1,
             spill,
-            spill_mask: spill_capacity as u64 - 1,
         }
     }
 
@@ -94,30 +92,19 @@ impl RingParts {
         unsafe { &self.header.as_ref().consumer }
     }
 
-    /// The ring's slot for a position.
-    fn slot(&self, position: u64) -> &Slot {
-        // SAFETY: the mask keeps the index below the capacity that `new` was promised; slots are only shared.
-        unsafe { self.slots.add((position & self.mask) as usize).as_ref() }
-    }
-
-    /// The spill's slot for a position.
-    fn spill_slot(&self, position: u64) -> &Slot {
-        // SAFETY: as in `slot`, with the spill's capacity.
-        unsafe {
-            self.spill
-                .add((position & self.spill_mask) as usize)
-                .as_ref()
-        }
-    }
-
-    /// How many records `written` is ahead of `tail`; a stale `written` is behind and counts as 0.
-    fn spilled(tail: u64, written: u64) -> u64 {
+    /// How many records wait in the spill: `written` ahead of `tail`; a stale `written` is behind and counts as 0.
+    fn spilled(&self, tail: u64, written: u64) -> u64 {
         // The distance is far below 2^63 either way, so its sign says which is ahead even across the wrap.
-        written
+        let ahead = written
             .wrapping_sub(tail)
             .cast_signed()
             .max(0)
-            .cast_unsigned()
+            .cast_unsigned();
+        assert!(
+            ahead <= self.spill.count(),
+            "{ahead} records wait in a smaller spill"
+        );
+        ahead
     }
 }
 
@@ -153,7 +140,7 @@ impl Producer {
         let line = parts.producer_line();
         // Relaxed: nobody else writes these two.
         let tail = line.tail.load(Ordering::Relaxed);
-        let spilled = RingParts::spilled(tail, line.written.load(Ordering::Relaxed));
+        let spilled = parts.spilled(tail, line.written.load(Ordering::Relaxed));
         // Acquire: as in `room`.
         let head_seen = parts.consumer_line().head.load(Ordering::Acquire);
         Producer {
@@ -174,14 +161,10 @@ impl Producer {
             0
         };
         let (into_ring, rest) = records.split_at(fit);
-        for (offset, record) in (0..).zip(into_ring) {
-            self.slot(offset).with_mut(|slot| {
-                // SAFETY: `room` said that the consumer is done with this slot, and it does not look at it before
-                // `publish`; there is no other producer.
-                unsafe { slot.write(*record) }
-            });
-        }
         if fit > 0 {
+            // SAFETY: `room` said that the consumer is done with these slots, and it does not look at them before
+            // `publish`; there is no other producer.
+            unsafe { self.parts.slots.write(self.tail, into_ring) };
             self.publish(fit);
             self.written = self.tail;
         }
@@ -207,24 +190,28 @@ impl Producer {
         self.written.wrapping_sub(self.tail) as usize
     }
 
+    /// How many records would go straight into the ring now.
+    pub(crate) fn free(&mut self) -> usize {
+        if self.flush() == 0 {
+            self.room(self.parts.slots.count() as usize)
+        } else {
+            0
+        }
+    }
+
     /// How many of `wanted` records the ring has room for.
     #[inline]
     fn room(&mut self, wanted: usize) -> usize {
-        let capacity = self.parts.mask + 1;
-        let mut free = capacity - self.tail.wrapping_sub(self.head_seen);
+        let capacity = self.parts.slots.count();
+        let mut free = capacity.saturating_sub(self.tail.wrapping_sub(self.head_seen));
         // Possibly full by what was seen last; only then is the consumer's line fetched.
         if free < wanted as u64 {
-            // Acquire: pairs with the Release store in `Consumer::drain`; its reads of the slots come before our writes.
+            // Acquire: pairs with the Release store in `Consumer::give_back`; its reads of the slots come before our
+            // writes.
             self.head_seen = self.parts.consumer_line().head.load(Ordering::Acquire);
-            free = capacity - self.tail.wrapping_sub(self.head_seen);
+            free = capacity.saturating_sub(self.tail.wrapping_sub(self.head_seen));
         }
         wanted.min(free as usize)
-    }
-
-    /// The ring's slot that is `offset` places past the tail.
-    #[inline]
-    fn slot(&self, offset: u64) -> &Slot {
-        self.parts.slot(self.tail.wrapping_add(offset))
     }
 
     /// Gives the next `count` slots to the consumer.
@@ -244,17 +231,11 @@ impl Producer {
         // here may be those that the last `publish` freed: the compiler must not move these writes above it. (The
         // CPU's own order does not matter: all stores of a killed process are done when it has been reaped.)
         compiler_fence(FenceOrdering::SeqCst);
-        let room = self.parts.spill_mask as usize + 1 - self.backlog();
+        let room = self.parts.spill.count() as usize - self.backlog();
         let (kept, lost) = records.split_at(records.len().min(room));
-        for (offset, record) in (0..).zip(kept) {
-            self.parts
-                .spill_slot(self.written.wrapping_add(offset))
-                .with_mut(|slot| {
-                    // SAFETY: this slot is not in `[tail, written)`, so it holds nothing that waits; the consumer reads the
-                    // spill only when there is no producer any more.
-                    unsafe { slot.write(*record) }
-                });
-        }
+        // SAFETY: these slots are not in `[tail, written)`, so they hold nothing that waits; the consumer reads the
+        // spill only when there is no producer any more.
+        unsafe { self.parts.spill.write(self.written, kept) };
         self.written = self.written.wrapping_add(kept.len() as u64);
         // Release: pairs with the Acquire load in `Consumer::recover`.
         self.parts
@@ -270,15 +251,15 @@ impl Producer {
     #[cold]
     fn unspill(&mut self) {
         let count = self.room(self.backlog());
-        for offset in 0..count as u64 {
-            let spilled = self.parts.spill_slot(self.tail.wrapping_add(offset));
-            // SAFETY: the position is in `[tail, written)`, so this spill slot was written, by us.
-            let record = spilled.with(|slot| unsafe { slot.read() });
-            self.slot(offset).with_mut(|slot| {
-                // SAFETY: the slot is free by `room`, as in `push_batch`.
-                unsafe { slot.write(record) }
-            });
-        }
+        let RingParts { slots, spill, .. } = self.parts;
+        let mut position = self.tail;
+        let move_on = |record: &RequestRecord| {
+            // SAFETY: the slot is free by `room`, as in `push_batch`.
+            unsafe { slots.write(position, std::slice::from_ref(record)) };
+            position = position.wrapping_add(1);
+        };
+        // SAFETY: the positions are in `[tail, written)`, so these spill slots were written, by us, who are not writing.
+        unsafe { spill.read(self.tail, count, move_on) };
         if count > 0 {
             self.publish(count);
         }
@@ -313,21 +294,15 @@ impl Consumer {
         // Acquire: pairs with the Release store in `Producer::publish`.
         let tail = self.parts.producer_line().tail.load(Ordering::Acquire);
         let count = tail.wrapping_sub(self.head);
-        debug_assert!(
-            count <= self.parts.mask + 1,
+        assert!(
+            count <= self.parts.slots.count(),
             "{count} records in a smaller ring"
         );
         while self.head != tail {
             let batch = DRAIN_BATCH.min(tail.wrapping_sub(self.head));
-            for offset in 0..batch {
-                self.parts
-                    .slot(self.head.wrapping_add(offset))
-                    .with(|slot| {
-                        // SAFETY: the position is in `[head, tail)`: written before `tail` was published, and the producer
-                        // leaves it alone until `head` has passed it, below.
-                        take(unsafe { &*slot });
-                    });
-            }
+            // SAFETY: the positions are in `[head, tail)`: written before `tail` was published, and the producer leaves
+            // them alone until `head` has passed them, below.
+            unsafe { self.parts.slots.read(self.head, batch as usize, &mut take) };
             self.give_back(self.head.wrapping_add(batch));
         }
         count as usize
@@ -342,15 +317,9 @@ impl Consumer {
         // Acquire: pairs with the Release store in `Producer::spill`.
         let written = self.parts.producer_line().written.load(Ordering::Acquire);
         let tail = self.head;
-        let in_spill = RingParts::spilled(tail, written);
-        for offset in 0..in_spill {
-            self.parts
-                .spill_slot(tail.wrapping_add(offset))
-                .with(|slot| {
-                    // SAFETY: the position is in `[tail, written)`, so the slot was written, and nobody writes any more.
-                    take(unsafe { &*slot });
-                });
-        }
+        let in_spill = self.parts.spilled(tail, written);
+        // SAFETY: the positions are in `[tail, written)`, so the slots were written, and nobody writes any more.
+        unsafe { self.parts.spill.read(tail, in_spill as usize, &mut take) };
         let end = tail.wrapping_add(in_spill);
         // In the dead producer's stead, so that nothing is ever taken twice. Relaxed: nobody else is left to look.
         self.parts

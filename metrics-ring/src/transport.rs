@@ -358,6 +358,15 @@ impl RecordSink {
         }
     }
 
+    /// Records that would go straight into the ring now. For those who can wait, such as benches; a worker cannot.
+    pub fn room(&mut self) -> usize {
+        let ring_records = self.shared.capacity.ring_records;
+        match &mut self.end {
+            SinkEnd::Ring(producer) => producer.free(),
+            SinkEnd::Channel(sender) => ring_records.saturating_sub(sender.len()),
+        }
+    }
+
     /// Records that wait for room in the ring; 0 once everything is with the aggregator or on its way.
     pub fn backlog(&self) -> usize {
         match &self.end {

@@ -52,7 +52,11 @@
   function layoutOf(plot, width) {
     const layout = coloured(plot.layout);
     layout.modebar = { bgcolor: "rgba(0,0,0,0)", color: coloured("var(--muted)"), activecolor: coloured("var(--ink)") };
-    if (width) layout.width = width;
+    if (width) {
+      layout.width = width;
+      layout.height = parseInt(document.getElementById(plot.id).style.height, 10);
+      layout.margin = { ...layout.margin, t: 16 };
+    }
     const logAxis = logarithmic.get(plot.id);
     if (logAxis) {
       layout[logAxis].type = "log";
@@ -65,6 +69,12 @@
     if (root.clientWidth < 600) {
       layout.margin = { ...layout.margin, l: 48, r: 6 };
       layout.xaxis.nticks = 6;
+      if (plot.id === "distribution") {
+        layout.xaxis.tickvals = layout.xaxis.tickvals.slice(1);
+        layout.xaxis.ticktext = layout.xaxis.ticktext.slice(1);
+        layout.xaxis.tickfont = { size: 9 };
+        layout.xaxis.tickangle = 0;
+      }
       if (layout.yaxis.tickvals) layout.yaxis.tickfont = { size: 10 };
     }
     return layout;
@@ -137,19 +147,25 @@
   const asked = new URLSearchParams(location.search).get("theme");
   if (asked === "light" || asked === "dark") root.dataset.theme = asked;
 
-  // On paper: light, and as wide as an A4 page within its margins (182 mm) less the frame of a chart.
+  // On paper: light, as wide as an A4 page within its margins (182 mm) less the frame of a chart, and not as high.
+  const paper = { whole: 650, half: 290, height: 230 };
   let before;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     root.dataset.theme = "light";
     if (!window.Plotly) return;
     for (const plot of plots) {
-      const half = document.getElementById(plot.id).closest(".columns");
-      draw(plot, half ? 300 : 650);
+      const box = document.getElementById(plot.id);
+      if (plot.layout.xaxis.type === "date") box.style.height = `${paper.height}px`;
+      draw(plot, box.closest(".columns") ? paper.half : paper.whole);
     }
   });
   addEventListener("afterprint", () => {
     if (before === undefined) delete root.dataset.theme; else root.dataset.theme = before;
+    for (const plot of plots) {
+      const box = document.getElementById(plot.id);
+      box.style.height = `${box.dataset.height}px`;
+    }
     redraw();
   });
 

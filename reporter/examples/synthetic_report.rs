@@ -7,7 +7,8 @@ mod fixture;
 
 use loadforge_analysis::{RunFacts, RunFold, RunOutcome, Snapshot};
 use loadforge_reporter::{
-    Format, Live, LiveMode, Report, ResultsDir, Series, StoredRun, final_table, regenerate, write_all,
+    Format, Live, LiveMode, Report, ResultsDir, Series, StoredRun, final_table, regenerate,
+    write_all,
 };
 use std::error::Error;
 use std::io::IsTerminal;
@@ -48,18 +49,32 @@ fn main() -> Result<(), Box<dyn Error>> {
     let summary = if kind == "killed" {
         regenerate(dir.path(), &[Format::Html, Format::Csv])?
     } else {
-        let summary = fold.finish(RunFacts { info: &info, outcome: RunOutcome::Completed });
+        let summary = fold.finish(RunFacts {
+            info: &info,
+            outcome: RunOutcome::Completed,
+        });
         let histograms = fold.histograms();
-        let report = Report { info: &info, summary: &summary, histograms, series: &series };
+        let report = Report {
+            info: &info,
+            summary: &summary,
+            histograms,
+            series: &series,
+        };
         let begun = Instant::now();
         write_all(&dir, &Format::ALL, &report)?;
-        eprintln!("reports written in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
+        eprintln!(
+            "reports written in {:.0} ms",
+            begun.elapsed().as_secs_f64() * 1e3
+        );
         summary
     };
     let begun = Instant::now();
     let stored = StoredRun::open(dir.path())?;
     eprintln!("read back in {:.0} ms", begun.elapsed().as_secs_f64() * 1e3);
     let colour = std::io::stdout().is_terminal();
-    print!("{}", final_table(&summary, stored.histograms(), Some(dir.path()), colour));
+    print!(
+        "{}",
+        final_table(&summary, stored.histograms(), Some(dir.path()), colour)
+    );
     Ok(())
 }

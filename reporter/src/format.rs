@@ -36,7 +36,7 @@ pub fn percent(share: f64) -> String {
         "< 0.01 %".to_owned()
     } else if percent > 99.99 && percent < 100.0 {
         "> 99.99 %".to_owned()
-    } else if percent < 0.995 {
+    } else if percent < 0.999_5 {
         format!("{percent:.2} %")
     } else {
         format!("{} %", significant(percent))
@@ -96,7 +96,7 @@ pub fn span(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
         0..=59 => format!("{whole} s"),
-        60..=3_599 if whole % 60 == 0 => format!("{} min", whole / 60),
+        60..=3_599 if whole.is_multiple_of(60) => format!("{} min", whole / 60),
         60..=3_599 => format!("{} min {} s", whole / 60, whole % 60),
         _ => format!("{} h {} min", whole / 3_600, whole % 3_600 / 60),
     }
@@ -104,7 +104,11 @@ pub fn span(seconds: f64) -> String {
 
 /// A moment of a run as a clock: "0:07", "12:40", "1:02:03".
 pub fn clock(seconds: f64) -> String {
-    let whole = if seconds.is_finite() { seconds.max(0.0) as u64 } else { 0 };
+    let whole = if seconds.is_finite() {
+        seconds.max(0.0) as u64
+    } else {
+        0
+    };
     let (hours, minutes, rest) = (whole / 3_600, whole / 60 % 60, whole % 60);
     if hours > 0 {
         format!("{hours}:{minutes:02}:{rest:02}")
@@ -115,7 +119,11 @@ pub fn clock(seconds: f64) -> String {
 
 /// A noun in the number that fits: `plural(1, "request")` is "1 request".
 pub fn plural(value: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        count(value),
+        if value == 1 { "" } else { "s" }
+    )
 }
 
 /// Three significant digits; whole numbers from 1,000 on keep all of theirs and are grouped.
@@ -130,11 +138,17 @@ fn significant(value: f64) -> String {
 }
 
 fn trim_zeros(number: &str) -> &str {
-    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    }
 }
 
 fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
+    let (sign, digits) = digits
+        .strip_prefix('-')
+        .map_or(("", digits), |rest| ("-", rest));
     let mut text = String::with_capacity(sign.len() + digits.len() * 4 / 3);
     text.push_str(sign);
     for (index, digit) in digits.chars().enumerate() {
@@ -175,6 +189,7 @@ mod tests {
             (0.0, "0 %"),
             (0.000_001, "< 0.01 %"),
             (0.003_9, "0.39 %"),
+            (0.009_98, "1.00 %"),
             (0.12, "12.0 %"),
             (0.999_95, "> 99.99 %"),
             (1.0, "100 %"),

@@ -42,7 +42,11 @@ pub struct Report<'a> {
 ///
 /// # Errors
 /// The first failure.
-pub fn write_all(dir: &ResultsDir, formats: &[Format], report: &Report<'_>) -> Result<(), ResultsError> {
+pub fn write_all(
+    dir: &ResultsDir,
+    formats: &[Format],
+    report: &Report<'_>,
+) -> Result<(), ResultsError> {
     let mut outcome = Ok(());
     for format in formats {
         let written = match format {
@@ -90,7 +94,9 @@ impl FromStr for Format {
 
     fn from_str(word: &str) -> Result<Format, UnknownFormat> {
         let word = word.trim();
-        let format = Format::ALL.into_iter().find(|format| format.as_str().eq_ignore_ascii_case(word));
+        let format = Format::ALL
+            .into_iter()
+            .find(|format| format.as_str().eq_ignore_ascii_case(word));
         format.ok_or_else(|| UnknownFormat(word.to_owned()))
     }
 }

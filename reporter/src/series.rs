@@ -98,7 +98,8 @@ impl Series {
             self.windows_per_point *= 2;
         }
         let room = MAX_EVENTS.saturating_sub(self.events.len());
-        self.events.extend(snapshot.events.iter().take(room).cloned());
+        self.events
+            .extend(snapshot.events.iter().take(room).cloned());
     }
 
     /// The points in order of time.
@@ -127,7 +128,12 @@ impl Series {
     }
 
     fn with_max_points(max_points: usize) -> Series {
-        Series { points: Vec::new(), events: Vec::new(), windows_per_point: 1, max_points }
+        Series {
+            points: Vec::new(),
+            events: Vec::new(),
+            windows_per_point: 1,
+            max_points,
+        }
     }
 }
 
@@ -218,12 +224,19 @@ impl Quantiles {
 
 impl Spread {
     fn merged(self, other: Spread) -> Spread {
-        Spread { low: self.low.min(other.low), high: self.high.max(other.high) }
+        Spread {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+        }
     }
 }
 
 fn per_second(count: u64, length_s: f64) -> f64 {
-    if length_s > 0.0 { count as f64 / length_s } else { 0.0 }
+    if length_s > 0.0 {
+        count as f64 / length_s
+    } else {
+        0.0
+    }
 }
 
 fn merge_pairs(points: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
@@ -261,12 +274,20 @@ mod tests {
             thinned.add(snapshot);
         }
         assert_eq!(whole.points().len(), 180);
-        assert!(thinned.points().len() <= 20, "{} points", thinned.points().len());
+        assert!(
+            thinned.points().len() <= 20,
+            "{} points",
+            thinned.points().len()
+        );
         assert!(thinned.windows_per_point() > 1);
 
         let done = |series: &Series| series.points().iter().map(|point| point.done).sum::<u64>();
         let failed = |series: &Series| -> u64 {
-            series.points().iter().flat_map(|point| point.errors.values()).sum()
+            series
+                .points()
+                .iter()
+                .flat_map(|point| point.errors.values())
+                .sum()
         };
         let worst = |series: &Series| {
             let p99 = series.points().iter().filter_map(|point| point.response);
@@ -274,7 +295,8 @@ mod tests {
         };
         let best = |series: &Series| {
             let p50 = series.points().iter().filter_map(|point| point.response);
-            p50.map(|quantiles| quantiles.p50.low).fold(f64::INFINITY, f64::min)
+            p50.map(|quantiles| quantiles.p50.low)
+                .fold(f64::INFINITY, f64::min)
         };
         assert_eq!(done(&whole), done(&thinned));
         assert_eq!(failed(&whole), failed(&thinned));

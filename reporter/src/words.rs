@@ -19,9 +19,7 @@ pub(crate) fn verdict_meaning(level: VerdictLevel) -> &'static str {
         VerdictLevel::Valid => {
             "The load generator kept up with what was asked: nothing was lost and nothing was held back."
         }
-        VerdictLevel::Suspect => {
-            "The load generator itself may have influenced what was measured:"
-        }
+        VerdictLevel::Suspect => "The load generator itself may have influenced what was measured:",
         VerdictLevel::Invalid => {
             "The load generator could not do what was asked, or the run broke off:"
         }
@@ -41,7 +39,9 @@ pub(crate) fn verdict_word(level: VerdictLevel) -> &'static str {
 pub(crate) fn outcome_words(summary: &RunSummary) -> String {
     match summary.outcome {
         RunOutcome::Completed => "completed".to_owned(),
-        RunOutcome::Interrupted => format!("interrupted after {}", format::span(summary.duration_s)),
+        RunOutcome::Interrupted => {
+            format!("interrupted after {}", format::span(summary.duration_s))
+        }
         RunOutcome::Aborted => format!("cut off after {}", format::span(summary.duration_s)),
     }
 }
@@ -93,19 +93,40 @@ pub(crate) fn story(summary: &RunSummary) -> String {
             )
         }
     };
-    format!(
+    let story = format!(
         "In {length}, {load} {requests}, {rate} a second. \
          Half of the answers came within {half}, 99 of 100 within {most}. {errors}"
-    )
+    );
+    keep_together(&story)
+}
+
+/// A line never breaks between a figure and its unit.
+fn keep_together(sentence: &str) -> String {
+    const NO_BREAK: char = '\u{a0}';
+    let mut kept = String::with_capacity(sentence.len());
+    for word in sentence.split(' ') {
+        if !kept.is_empty() {
+            let after_figure = kept.ends_with(|char: char| char.is_ascii_digit());
+            let unit = ["%", "ms", "s", "min", "h", "µs"]
+                .contains(&word.trim_end_matches(['.', ',', ')']));
+            kept.push(if after_figure && unit { NO_BREAK } else { ' ' });
+        }
+        kept.push_str(word);
+    }
+    kept
 }
 
 /// The thresholds in a few words; `None` when there are none.
 pub(crate) fn thresholds_words(thresholds: &[ThresholdResult]) -> Option<String> {
-    let passed = thresholds.iter().filter(|threshold| threshold.passed).count();
+    let passed = thresholds
+        .iter()
+        .filter(|threshold| threshold.passed)
+        .count();
     match (thresholds.len(), passed) {
         (0, _) => None,
         (1, 1) => Some("The threshold is met".to_owned()),
         (1, _) => Some("The threshold is not met".to_owned()),
+        (2, 2) => Some("Both thresholds are met".to_owned()),
         (all, passed) if all == passed => Some(format!("All {all} thresholds are met")),
         (all, passed) => Some(format!("{} of {all} thresholds not met", all - passed)),
     }
@@ -117,13 +138,23 @@ pub(crate) fn threshold_actual(threshold: &ThresholdResult) -> String {
         return "no sample".to_owned();
     };
     let condition = threshold.expr.split('@').next().unwrap_or_default();
-    let unit = condition.trim_end().rsplit(|char: char| char.is_ascii_digit()).next().unwrap_or_default();
+    let unit = condition
+        .trim_end()
+        .rsplit(|char: char| char.is_ascii_digit())
+        .next()
+        .unwrap_or_default();
     match unit.trim() {
         "ms" => format::latency(actual),
         "us" | "µs" => format::latency(actual / 1e3),
         "s" => format::latency(actual * 1e3),
         "%" => format::percent(actual / 100.0),
-        _ if condition.trim_start().starts_with("error_rate") => format::percent(actual),
+        // Shares may be written as fractions.
+        _ if ["error_rate", "checks"]
+            .iter()
+            .any(|share| condition.contains(share)) =>
+        {
+            format::percent(actual)
+        }
         _ => format::rate(actual),
     }
 }
@@ -155,7 +186,12 @@ pub(crate) fn conserved(summary: &RunSummary) -> bool {
     let sum = |terms: &[u64]| terms.iter().map(|term| u128::from(*term)).sum::<u128>();
     sum(&[requests.intended]) == sum(&[requests.sent, requests.not_sent])
         && sum(&[requests.sent])
-            == sum(&[requests.ok, requests.failed, requests.unknown, requests.lost])
+            == sum(&[
+                requests.ok,
+                requests.failed,
+                requests.unknown,
+                requests.lost,
+            ])
 }
 
 #[cfg(test)]
@@ -163,7 +199,11 @@ mod tests {
     use super::*;
 
     fn threshold(expr: &str, actual: Option<f64>, passed: bool) -> ThresholdResult {
-        ThresholdResult { expr: expr.to_owned(), actual, passed }
+        ThresholdResult {
+            expr: expr.to_owned(),
+            actual,
+            passed,
+        }
     }
 
     #[test]
@@ -174,11 +214,16 @@ mod tests {
             ("lag.p99<50us", Some(12.0), "12.0 µs"),
             ("error_rate < 1%", Some(0.39), "0.39 %"),
             ("error_rate < 0.01", Some(0.0039), "0.39 %"),
+            ("checks > 0.99", Some(0.995), "99.5 %"),
             ("rps > 900", Some(1_204.3), "1,204"),
             ("p99 < 500ms@never", None, "no sample"),
         ];
         for (expr, actual, text) in rows {
-            assert_eq!(threshold_actual(&threshold(expr, actual, true)), text, "{expr}");
+            assert_eq!(
+                threshold_actual(&threshold(expr, actual, true)),
+                text,
+                "{expr}"
+            );
         }
     }
 
@@ -187,7 +232,10 @@ mod tests {
         let met = threshold("p99 < 1s", Some(0.2), true);
         let missed = threshold("p50 < 1ms", Some(3.0), false);
         assert_eq!(thresholds_words(&[]), None);
-        assert_eq!(thresholds_words(std::slice::from_ref(&met)).as_deref(), Some("The threshold is met"));
+        assert_eq!(
+            thresholds_words(std::slice::from_ref(&met)).as_deref(),
+            Some("The threshold is met")
+        );
         assert_eq!(
             thresholds_words(&[met, missed]).as_deref(),
             Some("1 of 2 thresholds not met")

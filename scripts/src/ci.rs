@@ -20,9 +20,21 @@ enum Ended {
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
     let steps: [Step; 7] = [
-        ("fmt", |root| cargo(root, &["fmt", "--all", "--", "--check"])),
+        ("fmt", |root| {
+            cargo(root, &["fmt", "--all", "--", "--check"])
+        }),
         ("clippy", |root| {
-            cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])
+            cargo(
+                root,
+                &[
+                    "clippy",
+                    "--workspace",
+                    "--all-targets",
+                    "--",
+                    "-D",
+                    "warnings",
+                ],
+            )
         }),
         ("tidy", |root| match crate::tidy::run(root) {
             Ok(()) => Ended::Passed,
@@ -50,7 +62,11 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     }
     let closing = closing_line(&ended);
     println!("{closing}");
-    if ended.iter().any(|(_, end)| *end == Ended::Failed) { Err(closing) } else { Ok(()) }
+    if ended.iter().any(|(_, end)| *end == Ended::Failed) {
+        Err(closing)
+    } else {
+        Ok(())
+    }
 }
 
 fn line(name: &str, end: &Ended, took: Duration) -> String {
@@ -64,7 +80,11 @@ fn line(name: &str, end: &Ended, took: Duration) -> String {
 /// How many passed, failed and were skipped, the latter two by name.
 fn closing_line(ended: &[(&str, Ended)]) -> String {
     let of = |wanted: fn(&Ended) -> bool| -> Vec<&str> {
-        ended.iter().filter(|(_, end)| wanted(end)).map(|(name, _)| *name).collect()
+        ended
+            .iter()
+            .filter(|(_, end)| wanted(end))
+            .map(|(name, _)| *name)
+            .collect()
     };
     let named = |names: Vec<&str>, word: &str| match names.len() {
         0 => format!("0 {word}"),
@@ -82,7 +102,9 @@ fn closing_line(ended: &[(&str, Ended)]) -> String {
 fn loom(root: &Path) -> Ended {
     let arguments = ["test", "-p", "loadforge-ring", "--release", "--lib", "loom"];
     let mut command = command(root, &arguments);
-    command.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", root.join("target/loom"));
+    command
+        .env("RUSTFLAGS", "--cfg loom")
+        .env("CARGO_TARGET_DIR", root.join("target/loom"));
     tests_run(&mut command)
 }
 
@@ -91,7 +113,10 @@ fn miri(root: &Path) -> Ended {
     let toolchains: [&[&str]; 2] = [&["miri"], &["+nightly", "miri"]];
     let found = toolchains.into_iter().find(|toolchain| {
         let mut probe = command(root, toolchain);
-        probe.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+        probe
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         probe.status().is_ok_and(|status| status.success())
     });
     let Some(toolchain) = found else {
@@ -151,7 +176,11 @@ fn tests_run(command: &mut Command) -> Ended {
         println!("no test was run: its name no longer matches");
         return Ended::Failed;
     }
-    if output.status.success() { Ended::Passed } else { Ended::Failed }
+    if output.status.success() {
+        Ended::Passed
+    } else {
+        Ended::Failed
+    }
 }
 
 /// The number of tests passed, from the closing lines of the test programs.

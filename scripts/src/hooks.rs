@@ -52,7 +52,11 @@ mod tests {
         install(folder.path()).unwrap();
         let path = folder.path().join("pre-commit");
         fs::write(&path, "#!/bin/sh\nexit 0\n").unwrap();
-        assert!(install(folder.path()).unwrap_err().contains("somebody else's"));
+        assert!(
+            install(folder.path())
+                .unwrap_err()
+                .contains("somebody else's")
+        );
         assert_eq!(fs::read_to_string(&path).unwrap(), "#!/bin/sh\nexit 0\n");
     }
 }

@@ -18,7 +18,8 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
   ci            every check but the tests: fmt, clippy, tidy, doc, loom, Miri, cargo-deny
-  bench-peers   cost of a request beside other load generators [--seconds 5] [--rounds 5] [--connections 64,512]
+  bench-peers   cost of a request beside other load generators
+                [--seconds 5] [--rounds 5] [--connections 64,512] [--loadforge PATH-of-a-built-one]
   hooks         installs a git pre-commit hook: fmt, tidy, clippy";
 
 fn main() -> ExitCode {
@@ -60,5 +61,7 @@ fn main() -> ExitCode {
 /// The checkout this was built from.
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().expect("scripts/ lies in the checkout").to_owned()
+    here.parent()
+        .expect("scripts/ lies in the checkout")
+        .to_owned()
 }

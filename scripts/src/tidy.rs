@@ -25,7 +25,12 @@ struct Finding {
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Finding { file, line, what, remedy } = self;
+        let Finding {
+            file,
+            line,
+            what,
+            remedy,
+        } = self;
         write!(f, "{file}:{line}: {what}: {remedy}")
     }
 }
@@ -50,7 +55,11 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         return Ok(());
     }
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    Err(format!("{}\ntidy: {} to mend", lines.join("\n"), findings.len()))
+    Err(format!(
+        "{}\ntidy: {} to mend",
+        lines.join("\n"),
+        findings.len()
+    ))
 }
 
 /// Reads every file that a rule looks at; what is built, hidden or fetched is left out.
@@ -61,14 +70,24 @@ fn read_files(root: &Path) -> Result<Vec<TextFile>, String> {
         let failed = |error| format!("tidy: {} cannot be read: {error}", folder.display());
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if path.is_dir() {
                 let aside = ["target", "node_modules", "results"].contains(&name.as_str());
                 if !aside && !name.starts_with('.') {
                     folders.push(path);
                 }
-            } else if [".rs", ".md", ".toml"].iter().any(|end| name.ends_with(end)) {
-                files.push(TextFile { path: below(root, &path), text: read(&path)? });
+            } else if [".rs", ".md", ".toml"]
+                .iter()
+                .any(|end| name.ends_with(end))
+            {
+                files.push(TextFile {
+                    path: below(root, &path),
+                    text: read(&path)?,
+                });
             }
         }
     }
@@ -81,5 +100,8 @@ fn read(path: &PathBuf) -> Result<String, String> {
 }
 
 fn below(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .to_string_lossy()
+        .into_owned()
 }

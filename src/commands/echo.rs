@@ -47,12 +47,17 @@ pub fn echo(args: &EchoArgs) -> Result<Exit, CommandError> {
     let address = server.address();
     let handle = server.spawn().map_err(start)?;
     // Whoever started this may not want the line.
-    let _ = writeln!(std::io::stdout(), "http://{address}/").and_then(|()| std::io::stdout().flush());
+    let _ =
+        writeln!(std::io::stdout(), "http://{address}/").and_then(|()| std::io::stdout().flush());
     // EINTR aside, this returns for one of the two signals.
     while signals.wait().is_err() {}
     let counts = handle.stop().map_err(start)?;
     if args.end_with.is_none() {
-        anstream::eprintln!("{} requests answered on {} connections", counts.requests, counts.connections);
+        anstream::eprintln!(
+            "{} requests answered on {} connections",
+            counts.requests,
+            counts.connections
+        );
     }
     Ok(Exit::Done)
 }
@@ -65,19 +70,26 @@ struct Asked {
 
 fn read(args: &EchoArgs) -> Result<Asked, CommandError> {
     let mut complaints = Vec::new();
-    let delay = args.delay.as_deref().map_or(Ok(Duration::ZERO), |text| amounts::time("--delay", text));
+    let delay = args
+        .delay
+        .as_deref()
+        .map_or(Ok(Duration::ZERO), |text| amounts::time("--delay", text));
     let delay = delay.unwrap_or_else(|complaint| {
         complaints.push(complaint);
         Duration::ZERO
     });
     let allowed = loadforge_engine::allowed_cpus();
     let cpus = args.cpus.as_deref().and_then(|text| {
-        cpus::choose(text, &allowed).map_err(|complaint| complaints.push(complaint)).ok()
+        cpus::choose(text, &allowed)
+            .map_err(|complaint| complaints.push(complaint))
+            .ok()
     });
     if !complaints.is_empty() {
         return Err(CommandError::bad_input(Complaint::list(&complaints)));
     }
-    let threads = args.threads.map_or(cpus.as_ref().unwrap_or(&allowed).len().max(1), usize::from);
+    let threads = args
+        .threads
+        .map_or(cpus.as_ref().unwrap_or(&allowed).len().max(1), usize::from);
     let config = EchoConfig {
         address: SocketAddr::new(args.address, args.port),
         threads,
@@ -99,10 +111,12 @@ fn end_with(parent: i32) -> bool {
 fn stay_on(cpus: &[u32]) -> Result<(), Complaint> {
     let mut set = CpuSet::new();
     let chosen: Result<(), nix::Error> = cpus.iter().try_for_each(|cpu| set.set(*cpu as usize));
-    chosen.and_then(|()| sched_setaffinity(Pid::from_raw(0), &set)).map_err(|error| {
-        Complaint::new(
-            format!("cannot stay on CPUs {}: {error}", cpus::list(cpus)),
-            "leave out --cpus",
-        )
-    })
+    chosen
+        .and_then(|()| sched_setaffinity(Pid::from_raw(0), &set))
+        .map_err(|error| {
+            Complaint::new(
+                format!("cannot stay on CPUs {}: {error}", cpus::list(cpus)),
+                "leave out --cpus",
+            )
+        })
 }

@@ -26,6 +26,7 @@ use loadforge_reporter::{Format, Live, Report, ResultsDir, Series, final_table, 
 use loadforge_scenarios::Scenario;
 use std::{
     io::{IsTerminal, Write},
+    path::PathBuf,
     sync::Arc,
     thread::{self, JoinHandle},
 };
@@ -38,10 +39,18 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
     let now = Timestamp::now();
     // Any number will do as a seed; it stands in run.json, so that a run can be had again.
     let seed = now.as_nanosecond() as u64;
-    let (aim, intent) = Intent::read(args, &Here { cpus: allowed_cpus(), seed })?;
+    let (aim, intent) = Intent::read(
+        args,
+        &Here {
+            cpus: allowed_cpus(),
+            seed,
+        },
+    )?;
     let mask = aim.mask.clone();
-    carry_out(aim, &intent, now)
-        .map_err(|error| CommandError { text: mask.apply(&error.text), ..error })
+    carry_out(aim, &intent, now).map_err(|error| CommandError {
+        text: mask.apply(&error.text),
+        ..error
+    })
 }
 
 fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, CommandError> {
@@ -53,37 +62,60 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
     if intent.preflight && target.is_none() {
         preflight(scenario.origins(), &resolved.addresses).map_err(CommandError::could_not_run)?;
     }
-    let results = open_results(&intent.output, scenario.name(), now)?;
-    let ready = make_ready(intent, &scenario, &resolved, &mask, now, results.as_ref());
-    let (prepared, info) = match ready {
-        Ok(ready) => ready,
-        Err(error) => {
-            discard(results);
-            return Err(error);
-        }
-    };
-    introduce(intent, &resolved, &info, &mask);
-    let live = Live::new(intent.display.live_mode(), &info);
-    let (end, mut kept) = measure(prepared, live, results)?;
+    let results = open_results(&intent.output, &mask.apply(scenario.name()), now)?;
+    let place = results.as_ref().map(|dir| dir.path().to_owned());
+    let measured = make_ready(intent, &scenario, &resolved, &mask, now, results.as_ref()).and_then(
+        |(prepared, info)| {
+            introduce(intent, &resolved, &info, &mask);
+            let live = Live::new(intent.display.live_mode(), &info);
+            let (end, kept) = measure(prepared, live, results)?;
+            Ok((info, end, kept))
+        },
+    );
     // The target is no longer needed, and its CPUs are welcome while reports are made.
     drop(target);
-    let summary = end.fold.finish(RunFacts { info: &info, outcome: end.outcome });
+    match measured {
+        Ok((info, end, kept)) => conclude(intent, &info, &end, kept),
+        Err(error) => {
+            discard(place);
+            Err(error)
+        }
+    }
+}
+
+/// Sums a run up, writes its reports and says how it went.
+fn conclude(
+    intent: &Intent,
+    info: &RunInfo,
+    end: &RunEnd,
+    mut kept: Kept,
+) -> Result<Exit, CommandError> {
+    let summary = end.fold.finish(RunFacts {
+        info,
+        outcome: end.outcome,
+    });
+    let histograms = end.fold.histograms();
     let report = Report {
-        info: &info,
+        info,
         summary: &summary,
-        histograms: end.fold.histograms(),
+        histograms,
         series: &kept.series,
     };
     let written = write_results(intent, &report, kept.results.as_mut());
     if intent.display != Display::Quiet {
         let dir = kept.results.as_ref().map(ResultsDir::path);
         let colour = std::io::stderr().is_terminal();
-        anstream::eprint!("\n{}", final_table(&summary, end.fold.histograms(), dir, colour));
+        anstream::eprint!("\n{}", final_table(&summary, histograms, dir, colour));
     }
-    if end.killed {
-        return Ok(Exit::SecondSignal);
+    match written {
+        Err(error) if end.killed => Err(CommandError {
+            exit: Exit::SecondSignal,
+            ..error
+        }),
+        Err(error) => Err(error),
+        Ok(()) if end.killed => Ok(Exit::SecondSignal),
+        Ok(()) => Ok(exit_of(&summary)),
     }
-    written.map(|()| exit_of(&summary))
 }
 
 fn start_target(aim: &mut Aim, intent: &Intent) -> Result<Option<EchoTarget>, CommandError> {
@@ -110,10 +142,10 @@ fn open_results(
 }
 
 /// Takes the directory of a run that never began away again.
-fn discard(results: Option<ResultsDir>) {
-    if let Some(dir) = results {
+fn discard(place: Option<PathBuf>) {
+    if let Some(place) = place {
         // It holds files of this run alone; what cannot be removed harms nobody.
-        let _ = std::fs::remove_dir_all(dir.path());
+        let _ = std::fs::remove_dir_all(place);
     }
 }
 
@@ -126,12 +158,17 @@ fn make_ready(
     results: Option<&ResultsDir>,
 ) -> Result<(Prepared, RunInfo), CommandError> {
     let prepared = prepare(plan(intent, scenario, resolved)).map_err(|error| CommandError {
-        exit: if error.is_bad_input() { Exit::BadInput } else { Exit::CouldNotRun },
+        exit: if error.is_bad_input() {
+            Exit::BadInput
+        } else {
+            Exit::CouldNotRun
+        },
         text: format!("error: {error}"),
     })?;
     let info = run_info(intent, scenario.as_ref(), resolved, &prepared, mask, now);
     if let Some(dir) = results {
-        dir.write_run_info(&info).map_err(|error| could_not(&error))?;
+        dir.write_run_info(&info)
+            .map_err(|error| could_not(&error))?;
     }
     Ok((prepared, info))
 }
@@ -169,7 +206,10 @@ fn run_info(
     let masked = |text: &str| mask.apply(text);
     let mut notes = prepared.notes().to_vec();
     if let Some(took) = resolved.took {
-        notes.push(format!("names were looked up once, before the run, in {:.1} ms", took.as_secs_f64() * 1e3));
+        notes.push(format!(
+            "names were looked up once, before the run, in {:.1} ms",
+            took.as_secs_f64() * 1e3
+        ));
     }
     RunInfo {
         schema: RUN_SCHEMA.to_owned(),
@@ -177,7 +217,11 @@ fn run_info(
         started_at: now.to_string(),
         loadforge_version: env!("CARGO_PKG_VERSION").to_owned(),
         source: masked(&intent.source),
-        origins: scenario.origins().iter().map(|origin| masked(&origin.to_string())).collect(),
+        origins: scenario
+            .origins()
+            .iter()
+            .map(|origin| masked(&origin.to_string()))
+            .collect(),
         model: LoadModel::Closed,
         load: intent.load.words(),
         duration_s: intent.load.duration.as_secs_f64(),
@@ -217,8 +261,13 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
         anstream::eprintln!("note: {note}");
     }
     if intent.display == Display::Verbose {
-        anstream::eprintln!("workers on CPUs {}, records by {}, sockets by {}, seed {}",
-            cpus::list(&info.cpus), info.transport, info.wire, info.seed);
+        anstream::eprintln!(
+            "workers on CPUs {}, records by {}, sockets by {}, seed {}",
+            cpus::list(&info.cpus),
+            info.transport,
+            info.wire,
+            info.seed
+        );
         for (origin, addresses) in info.origins.iter().zip(&resolved.addresses) {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
             anstream::eprintln!("{origin} is at {}", mask.apply(&addresses.join(", ")));
@@ -242,7 +291,10 @@ fn measure(
     let mut watcher = None;
     let end = prepared.run(|| {
         let (sender, snapshots) = crossbeam::channel::unbounded::<Box<Snapshot>>();
-        let mut kept = Kept { results, series: Series::default() };
+        let mut kept = Kept {
+            results,
+            series: Series::default(),
+        };
         watcher = Some(thread::spawn(move || {
             for snapshot in snapshots {
                 // The disk first: it is what is left when this process is killed in the next moment.
@@ -258,7 +310,9 @@ fn measure(
         sender
     });
     let kept = watcher.map(|watcher: JoinHandle<Kept>| {
-        watcher.join().expect("the watching thread has no reason to panic")
+        watcher
+            .join()
+            .expect("the watching thread has no reason to panic")
     });
     let end = end.map_err(|error| could_not(&error))?;
     Ok((end, kept.expect("the engine calls back before it runs")))
@@ -281,15 +335,26 @@ fn write_results(
     };
     // The summary comes first and always: without it, a run is taken for one that was cut off.
     let mut formats = vec![Format::Json];
-    formats.extend(intent.formats.iter().filter(|format| **format != Format::Json));
+    formats.extend(
+        intent
+            .formats
+            .iter()
+            .filter(|format| **format != Format::Json),
+    );
     let reports = write_all(dir, &formats, report).err();
     let missed = dir.missed_seconds();
     let mut told: Vec<String> = Vec::new();
     if let Some(error) = dir.take_error() {
-        told.push(format!("error: {missed} seconds are missing from the results: {error}"));
+        told.push(format!(
+            "error: {missed} seconds are missing from the results: {error}"
+        ));
     }
     told.extend(reports.map(|error| format!("error: a report is missing: {error}")));
-    if told.is_empty() { Ok(()) } else { Err(CommandError::could_not_run(told.join("\n\n"))) }
+    if told.is_empty() {
+        Ok(())
+    } else {
+        Err(CommandError::could_not_run(told.join("\n\n")))
+    }
 }
 
 /// INVALID before thresholds: figures that say nothing cannot meet or miss one.

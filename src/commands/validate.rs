@@ -2,11 +2,7 @@
 //! Neighbours: `aim.rs` reads the file, `intent.rs` its thresholds. Invariant: nothing is sent and no name looked up.
 
 use crate::{
-    aim::Aim,
-    amounts::time_words,
-    args::ValidateArgs,
-    complaint::CommandError,
-    exit::Exit,
+    aim::Aim, amounts::time_words, args::ValidateArgs, complaint::CommandError, exit::Exit,
 };
 
 /// Checks one file and says what it would do.
@@ -19,12 +15,23 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     let scenario = aim.scenario();
     let origins: Vec<String> = match aim.is_echo {
         true => vec!["the built-in echo server".to_owned()],
-        false => scenario.origins().iter().map(|o| aim.mask.apply(&o.to_string())).collect(),
+        false => scenario
+            .origins()
+            .iter()
+            .map(|o| aim.mask.apply(&o.to_string()))
+            .collect(),
     };
     anstream::eprintln!("{}: good", args.file.display());
-    anstream::eprintln!("  load        {} for {}", load.words(), time_words(load.duration));
+    anstream::eprintln!(
+        "  load        {} for {}",
+        load.words(),
+        time_words(load.duration)
+    );
     anstream::eprintln!("  target      {}", origins.join(", "));
-    anstream::eprintln!("  endpoints   {}", aim.mask.apply(&scenario.endpoints().join(", ")));
+    anstream::eprintln!(
+        "  endpoints   {}",
+        aim.mask.apply(&scenario.endpoints().join(", "))
+    );
     for threshold in &aim.thresholds {
         anstream::eprintln!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
     }

@@ -2,16 +2,21 @@
 //! The messages are golden files under `snapshots/`; what changes from run to run is masked.
 
 use crate::{
-    running::{Ended, loadforge, run_in},
+    running::{Ended, loadforge, run_command_in, run_in, summary, without_io_uring},
     servers::{Echo, free_address},
 };
 use std::{fs, path::Path, process::Command};
 use tempfile::tempdir;
 
-/// What it said, with the exit code first; this address is masked.
-fn told(ended: &Ended, address: &str) -> String {
+/// What it said, with the exit code first.
+fn told(ended: &Ended) -> String {
     assert_eq!(ended.stdout, "", "errors do not go to standard output");
-    format!("exit {}\n{}", ended.code.unwrap_or(-1), ended.stderr.replace(address, "ADDRESS"))
+    format!(
+        "exit {}
+{}",
+        ended.code.unwrap_or(-1),
+        ended.stderr
+    )
 }
 
 fn write(dir: &Path, file: &str, text: &str) {
@@ -29,31 +34,70 @@ fn everything_wrong_with_a_file_and_the_flags_is_told_at_once() {
         "name = \"bad\"\nbase_url = \"http://127.0.0.1:1\"\nthinktime = \"1s\"\nheaders.x = \"${NO_SUCH_VARIABLE}\"\n\
          [load]\nusers = 0\nduration = \"-5s\"\n[[task]]\nname = \"a\"\nweight = 0\nget = \"/\"\n",
     );
-    let ended = run_in(dir.path(), &["run", "bad.toml", "--users", "0", "--threshold", "p98<1s"]);
-    insta::assert_snapshot!(told(&ended, ""));
+    let ended = run_in(
+        dir.path(),
+        &["run", "bad.toml", "--users", "0", "--threshold", "p98<1s"],
+    );
+    insta::assert_snapshot!(told(&ended));
 }
 
 #[test]
 fn a_file_that_is_no_toml_is_shown_where_it_breaks() {
     let dir = tempdir().unwrap();
     write(dir.path(), "broken.toml", "name = \"x\ntarget = \"echo\"\n");
-    insta::assert_snapshot!(told(&run_in(dir.path(), &["run", "broken.toml"]), ""));
+    insta::assert_snapshot!(told(&run_in(dir.path(), &["run", "broken.toml"])));
 }
 
 #[test]
 fn every_bad_flag_is_told_at_once() {
     let dir = tempdir().unwrap();
-    write(dir.path(), "a.toml", &format!("name = \"a\"\nbase_url = \"http://127.0.0.1:1\"\n{TASK}"));
+    write(
+        dir.path(),
+        "a.toml",
+        &format!("name = \"a\"\nbase_url = \"http://127.0.0.1:1\"\n{TASK}"),
+    );
     let flags = [
-        "run", "a.toml", "--users", "0", "--duration", "-5s", "--ramp-to", "-1", "--ramp-over", "5",
-        "--max-requests", "0", "--timeout", "0s", "--graceful-stop", "x", "--seed", "y", "--workers", "100000",
-        "--cpus", "0-", "--resolve", "b.test:80:127.0.0.1", "--resolve", "c", "--threshold", "fast",
-        "--fail-on-error-rate", "200%", "--output", "-", "--format", "html",
+        "run",
+        "a.toml",
+        "--users",
+        "0",
+        "--duration",
+        "-5s",
+        "--ramp-to",
+        "-1",
+        "--ramp-over",
+        "5",
+        "--max-requests",
+        "0",
+        "--timeout",
+        "0s",
+        "--graceful-stop",
+        "x",
+        "--seed",
+        "y",
+        "--workers",
+        "100000",
+        "--cpus",
+        "0-",
+        "--resolve",
+        "b.test:80:127.0.0.1",
+        "--resolve",
+        "c",
+        "--threshold",
+        "fast",
+        "--fail-on-error-rate",
+        "200%",
+        "--output",
+        "-",
+        "--format",
+        "html",
     ];
     let ended = run_in(dir.path(), &flags);
     let cpus = format!("may use {} CPUs", crate::running::cpus());
     let most = format!("at most {}", crate::running::cpus());
-    let text = told(&ended, "").replace(&cpus, "may use N CPUs").replace(&most, "at most N");
+    let text = told(&ended)
+        .replace(&cpus, "may use N CPUs")
+        .replace(&most, "at most N");
     insta::assert_snapshot!(text);
 }
 
@@ -69,8 +113,18 @@ fn a_flag_that_does_not_exist_gets_a_suggestion() {
 fn what_is_no_scenario_is_told_with_what_was_probably_meant() {
     let dir = tempdir().unwrap();
     let mut text = String::new();
-    for typed in ["nosuch.toml", "localhost:8080", "https://127.0.0.1/", "http://", "shop.rs", "."] {
-        text.push_str(&format!("$ loadforge run {typed}\n{}\n", told(&run_in(dir.path(), &["run", typed]), "")));
+    for typed in [
+        "nosuch.toml",
+        "localhost:8080",
+        "https://127.0.0.1/",
+        "http://",
+        "shop.rs",
+        ".",
+    ] {
+        text.push_str(&format!(
+            "$ loadforge run {typed}\n{}\n",
+            told(&run_in(dir.path(), &["run", typed]))
+        ));
     }
     insta::assert_snapshot!(text);
 }
@@ -80,9 +134,9 @@ fn a_refused_port_and_an_unknown_name_are_told_before_anything_is_started() {
     let dir = tempdir().unwrap();
     let address = free_address().to_string();
     let refused = run_in(dir.path(), &["run", &format!("http://{address}/")]);
-    insta::assert_snapshot!("refused_port", told(&refused, &address));
+    insta::assert_snapshot!("refused_port", told(&refused).replace(&address, "ADDRESS"));
     let unknown = run_in(dir.path(), &["run", "http://no-such-host.invalid/"]);
-    let text = told(&unknown, "");
+    let text = told(&unknown);
     // The resolver's own words differ from system to system.
     let text: String = text
         .lines()
@@ -92,7 +146,11 @@ fn a_refused_port_and_an_unknown_name_are_told_before_anything_is_started() {
         })
         .collect();
     insta::assert_snapshot!("unknown_name", text);
-    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+    assert_eq!(
+        fs::read_dir(dir.path()).unwrap().count(),
+        0,
+        "nothing is left"
+    );
 }
 
 #[test]
@@ -101,7 +159,11 @@ fn a_host_that_cannot_be_reached_is_told() {
     // Set aside for documentation (RFC 5737): nobody is there. Silence and "unreachable" are both right.
     let ended = run_in(dir.path(), &["run", "http://192.0.2.1/"]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("no connection to http://192.0.2.1"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("no connection to http://192.0.2.1"),
+        "{}",
+        ended.stderr
+    );
     assert!(ended.stderr.contains("= help: "), "{}", ended.stderr);
 }
 
@@ -109,8 +171,18 @@ fn a_host_that_cannot_be_reached_is_told() {
 fn a_place_that_cannot_hold_results_is_told_before_the_run() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
     write(dir.path(), "file", "not a directory");
-    let ended = run_in(dir.path(), &["run", &echo.url(), "--output", "file/results", "--duration", "1s"]);
-    insta::assert_snapshot!(told(&ended, &echo.address.to_string()));
+    let ended = run_in(
+        dir.path(),
+        &[
+            "run",
+            &echo.url(),
+            "--output",
+            "file/results",
+            "--duration",
+            "1s",
+        ],
+    );
+    insta::assert_snapshot!(told(&ended));
     assert_eq!(echo.requests(), 0);
 }
 
@@ -120,7 +192,10 @@ fn a_directory_that_is_none_of_ours_cannot_be_reported() {
     fs::create_dir(dir.path().join("other")).unwrap();
     let mut text = String::new();
     for typed in ["other", "no-such-directory"] {
-        text.push_str(&format!("$ loadforge report {typed}\n{}\n", told(&run_in(dir.path(), &["report", typed]), "")));
+        text.push_str(&format!(
+            "$ loadforge report {typed}\n{}\n",
+            told(&run_in(dir.path(), &["report", typed]))
+        ));
     }
     insta::assert_snapshot!(text);
 }
@@ -128,7 +203,11 @@ fn a_directory_that_is_none_of_ours_cannot_be_reported() {
 #[test]
 fn too_few_descriptors_for_the_users_asked_for_are_told_with_the_number_needed() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    let ended = in_shell(dir.path(), "ulimit -n 64", &["run", &echo.url(), "--users", "500", "--duration", "1s"]);
+    let ended = in_shell(
+        dir.path(),
+        "ulimit -n 64",
+        &["run", &echo.url(), "--users", "500", "--duration", "1s"],
+    );
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("ulimit -n"), "{}", ended.stderr);
     assert_eq!(echo.requests(), 0);
@@ -137,20 +216,32 @@ fn too_few_descriptors_for_the_users_asked_for_are_told_with_the_number_needed()
 #[test]
 fn without_shared_memory_a_run_falls_back_and_says_so_or_fails_when_it_was_insisted_on() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    let own_view = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
+    let own_view = Command::new("unshare")
+        .args(["--mount", "true"])
+        .status()
+        .is_ok_and(|status| status.success());
     if !own_view {
         eprintln!("skipped: this user may not make a mount namespace to hide /dev/shm in");
         return;
     }
     let mut base = loadforge();
     let program = base.get_program().to_owned();
-    let hide = "mount --bind /proc/self/fdinfo /dev/shm && exec \"$0\" \"$@\"";
+    let hide = "mount -t tmpfs -o ro tmpfs /dev/shm && exec \"$0\" \"$@\"";
     let mut run = |flags: &[&str]| {
         base = Command::new("unshare");
-        base.args(["--mount", "sh", "-c", hide]).arg(&program).args(["run", &echo.url(), "--max-requests", "10"]);
+        base.args(["--mount", "sh", "-c", hide])
+            .arg(&program)
+            .args(["run", &echo.url(), "--max-requests", "10"]);
         let output = assert_cmd::Command::from_std(std::mem::replace(&mut base, loadforge()))
-            .current_dir(dir.path()).args(flags).timeout(crate::running::PATIENCE).output().unwrap();
-        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+            .current_dir(dir.path())
+            .args(flags)
+            .timeout(crate::running::PATIENCE)
+            .output()
+            .unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
     };
     let (code, said) = run(&["--transport", "shm"]);
     assert_eq!(code, Some(1), "{said}");
@@ -158,6 +249,27 @@ fn without_shared_memory_a_run_falls_back_and_says_so_or_fails_when_it_was_insis
     let (code, said) = run(&[]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("/dev/shm"), "the fallback is told: {said}");
+}
+
+#[test]
+fn where_io_uring_cannot_be_had_a_run_falls_back_or_fails_when_it_was_insisted_on() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    let url = echo.url();
+    let run = ["run", &url, "--max-requests", "10"];
+    let ended = run_command_in(dir.path(), without_io_uring(), &run);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("driven by epoll, because io_uring is forbidden"),
+        "the fallback is told: {}",
+        ended.stderr
+    );
+    assert_eq!(summary(dir.path())["generator"]["wire"], "epoll");
+    let insisting = [&run[..], &["--wire", "uring"]].concat();
+    let ended = run_command_in(dir.path(), without_io_uring(), &insisting);
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    for words in ["--wire uring", "kernel.io_uring_disabled=0", "seccomp"] {
+        assert!(ended.stderr.contains(words), "{words} in {}", ended.stderr);
+    }
 }
 
 /// Runs it behind a shell that has changed its own limits.

@@ -11,7 +11,7 @@ use tempfile::tempdir;
 #[test]
 fn validate_says_what_a_good_file_would_do() {
     let dir = tempdir().unwrap();
-    let text = "name = \"v\"\nbase_url = \"http://no-such-host.invalid:81\"\n[load]\nusers = { from = 1, to = 9, over = \"5s\" }\n\
+    let text = "name = \"v\"\nbase_url = \"http://no-such-host.invalid:81\"\n[load]\npattern = \"ramp\"\nusers = { from = 1, to = 9, over = \"5s\" }\n\
                 duration = \"1m\"\n[[task]]\nname = \"a\"\nget = \"/a\"\n[[threshold]]\nexpr = \"p99 < 1s\"\n";
     fs::write(dir.path().join("v.toml"), text).unwrap();
     let ended = run_well_in(dir.path(), &["validate", "v.toml"]);
@@ -23,7 +23,10 @@ fn every_example_is_valid() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/examples");
     for entry in fs::read_dir(&examples).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             run_well_in(&examples, &["validate", path.to_str().unwrap()]);
         }
     }
@@ -45,9 +48,16 @@ fn echo_ends_in_good_order_on_both_signals() {
 #[test]
 fn a_port_that_is_taken_is_told_with_a_remedy() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    let ended = run_in(dir.path(), &["echo", "--port", &echo.address.port().to_string()]);
+    let ended = run_in(
+        dir.path(),
+        &["echo", "--port", &echo.address.port().to_string()],
+    );
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stderr.contains("port 0 for a free one"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("port 0 for a free one"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -58,8 +68,19 @@ fn echo_as_a_target_ends_with_its_parent() {
         "{} echo --port 0 --end-with $$ > address & echo $! > pid; while [ ! -s address ]; do sleep 0.01; done",
         env!("CARGO_BIN_EXE_loadforge")
     );
-    let mut shell = Running::start(std::process::Command::new("sh").arg("-c").arg(script).current_dir(dir.path()));
+    let mut shell = Running::start(
+        std::process::Command::new("sh")
+            .arg("-c")
+            .arg(script)
+            .current_dir(dir.path()),
+    );
     assert!(shell.wait().success());
-    let pid: i32 = fs::read_to_string(dir.path().join("pid")).unwrap().trim().parse().unwrap();
-    eventually("the end of the server", || (!crate::running::is_alive(pid)).then_some(()));
+    let pid: i32 = fs::read_to_string(dir.path().join("pid"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    eventually("the end of the server", || {
+        (!crate::running::is_alive(pid)).then_some(())
+    });
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     running::{
-        Running, assert_balanced, count, cpus, eventually, is_alive, json, left_in_shm, loadforge, results_dir,
-        run_well_in, summary, workers_of, children_of,
+        Running, assert_balanced, children_of, count, cpus, eventually, is_alive, json,
+        left_in_shm, loadforge, results_dir, run_well_in, summary, workers_of,
     },
     servers::Echo,
 };
@@ -19,15 +19,30 @@ fn a_killed_supervisor_leaves_no_process_and_no_memory_and_its_run_can_be_report
     let dir = tempdir().unwrap();
     let text = "name = \"k\"\ntarget = \"echo\"\nthink_time = \"1ms\"\n[[task]]\nname = \"a\"\nget = \"/\"\n";
     fs::write(dir.path().join("k.toml"), text).unwrap();
-    let words = ["run", "k.toml", "--duration", "50s", "--users", "4", "--transport", "shm"];
+    let words = [
+        "run",
+        "k.toml",
+        "--duration",
+        "50s",
+        "--users",
+        "4",
+        "--transport",
+        "shm",
+    ];
     let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
     let results = eventually("two seconds on the disk", || {
         let results = results_dir(dir.path())?;
-        let lines = fs::read_to_string(results.join("snapshots.jsonl")).ok()?.lines().count();
+        let lines = fs::read_to_string(results.join("snapshots.jsonl"))
+            .ok()?
+            .lines()
+            .count();
         (lines >= 2).then_some(results)
     });
     let family = children_of(run.pid());
-    assert!(!workers_of(run.pid()).is_empty() && family.len() > workers_of(run.pid()).len(), "{family:?}");
+    assert!(
+        !workers_of(run.pid()).is_empty() && family.len() > workers_of(run.pid()).len(),
+        "{family:?}"
+    );
     run.signal(Signal::SIGKILL);
     run.wait();
     eventually("the end of the workers and the target", || {
@@ -50,9 +65,22 @@ fn a_killed_worker_does_not_end_the_run_and_is_in_the_report() {
         return;
     }
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
-    let words = ["run", &echo.url(), "--duration", "4s", "--users", "8", "--workers", "2", "--transport", "shm"];
+    let words = [
+        "run",
+        &echo.url(),
+        "--duration",
+        "4s",
+        "--users",
+        "8",
+        "--workers",
+        "2",
+        "--transport",
+        "shm",
+    ];
     let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
-    eventually("the first requests", || (echo.requests() > 20).then_some(()));
+    eventually("the first requests", || {
+        (echo.requests() > 20).then_some(())
+    });
     let workers = workers_of(run.pid());
     assert_eq!(workers.len(), 2);
     kill(Pid::from_raw(workers[0]), Signal::SIGKILL).expect("it is our run's worker");
@@ -64,9 +92,15 @@ fn a_killed_worker_does_not_end_the_run_and_is_in_the_report() {
     assert_eq!(summary["generator"]["workers_lost"], 1);
     assert_eq!(summary["verdict"]["level"], "SUSPECT", "{summary}");
     // What the dead worker had sent and not recorded is told as unknown; the server knows whether it arrived.
-    let (known, sent) = (count(&summary, "ok") + count(&summary, "failed"), count(&summary, "sent"));
+    let (known, sent) = (
+        count(&summary, "ok") + count(&summary, "failed"),
+        count(&summary, "sent"),
+    );
     let served = echo.requests();
-    assert!(known <= served && served <= sent, "{known} <= {served} <= {sent}");
+    assert!(
+        known <= served && served <= sent,
+        "{known} <= {served} <= {sent}"
+    );
     assert!(served > at_death, "the other worker went on");
     let run_json = json(&results_dir(dir.path()).unwrap().join("run.json"));
     assert_eq!(run_json["workers"], 2);
@@ -79,7 +113,14 @@ fn what_a_dead_run_left_in_shared_memory_is_removed_and_a_living_ones_is_not() {
     short.wait().unwrap();
     let planted = format!("/dev/shm/loadforge-{dead}-1-0");
     let stat = fs::read_to_string("/proc/self/stat").unwrap();
-    let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
+    let start = stat
+        .rsplit_once(") ")
+        .unwrap()
+        .1
+        .split(' ')
+        .nth(19)
+        .unwrap()
+        .to_owned();
     let ours = format!("/dev/shm/loadforge-{}-{start}-9999", std::process::id());
     if fs::write(&planted, "left").is_err() {
         eprintln!("skipped: /dev/shm cannot be written");

@@ -19,12 +19,20 @@ fn help_and_version_are_no_failure_and_no_command_is() {
     for command in ["run", "report", "validate", "echo"] {
         let help = run_in(dir.path(), &[command, "--help"]);
         assert_eq!(help.code, Some(0));
-        assert!(help.stdout.contains("Examples:"), "{command}: {}", help.stdout);
+        assert!(
+            help.stdout.contains("Examples:"),
+            "{command}: {}",
+            help.stdout
+        );
     }
     assert_eq!(run_in(dir.path(), &["--version"]).code, Some(0));
     let nothing = run_in(dir.path(), &[]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (Some(2), ""));
-    assert!(nothing.stderr.contains("First steps:"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("First steps:"),
+        "{}",
+        nothing.stderr
+    );
 }
 
 #[test]
@@ -36,16 +44,31 @@ fn thresholds_decide_between_0_and_3() {
         (&good, vec!["--threshold", "error_rate<1%"], 0),
         (&good, vec!["--fail-on-error-rate", "0"], 0),
         (&good, vec!["--threshold", "max<1us"], 3),
-        (&good, vec!["--threshold", "p50<10s", "--threshold", "rps>1000000000"], 3),
+        (
+            &good,
+            vec!["--threshold", "p50<10s", "--threshold", "rps>1000000000"],
+            3,
+        ),
         (&good, vec!["--threshold", "p50<10s@no-such-endpoint"], 3),
         (&bad, vec!["--fail-on-error-rate", "1%"], 3),
         (&bad, vec!["--fail-on-error-rate", "100%"], 0),
     ] {
         let dir = tempdir().unwrap();
-        let run = ["run", url, "--max-requests", "20", "--users", "2", "--quiet"];
+        let run = [
+            "run",
+            url,
+            "--max-requests",
+            "20",
+            "--users",
+            "2",
+            "--quiet",
+        ];
         let ended = run_in(dir.path(), &[&run[..], &flags[..]].concat());
         assert_eq!(ended.code, Some(code), "{flags:?}: {}", ended.stderr);
-        assert_eq!(ended.stderr, "", "--quiet says nothing of a run that was made");
+        assert_eq!(
+            ended.stderr, "",
+            "--quiet says nothing of a run that was made"
+        );
     }
 }
 
@@ -62,7 +85,18 @@ fn a_target_that_is_not_there_is_1_and_leaves_no_directory() {
 fn without_the_preflight_a_target_that_refuses_is_a_run_full_of_errors() {
     let dir = tempdir().unwrap();
     let url = format!("http://{}/", free_address());
-    let ended = run_in(dir.path(), &["run", &url, "--max-requests", "10", "--users", "2", "--no-preflight"]);
+    let ended = run_in(
+        dir.path(),
+        &[
+            "run",
+            &url,
+            "--max-requests",
+            "10",
+            "--users",
+            "2",
+            "--no-preflight",
+        ],
+    );
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let summary = summary(dir.path());
     assert_eq!((count(&summary, "failed"), count(&summary, "ok")), (10, 0));
@@ -72,7 +106,16 @@ fn without_the_preflight_a_target_that_refuses_is_a_run_full_of_errors() {
 #[test]
 fn a_run_that_loses_all_its_workers_is_4() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    let words = ["run", &echo.url(), "--duration", "40s", "--workers", "1", "--transport", "shm"];
+    let words = [
+        "run",
+        &echo.url(),
+        "--duration",
+        "40s",
+        "--workers",
+        "1",
+        "--transport",
+        "shm",
+    ];
     let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
     eventually("the first request", || (echo.requests() > 0).then_some(()));
     for worker in workers_of(run.pid()) {
@@ -80,5 +123,8 @@ fn a_run_that_loses_all_its_workers_is_4() {
     }
     assert_eq!(run.wait().code(), Some(4), "{}", run.said());
     let summary = summary(dir.path());
-    assert_eq!((&summary["outcome"], &summary["verdict"]["level"]), (&"aborted".into(), &"INVALID".into()));
+    assert_eq!(
+        (&summary["outcome"], &summary["verdict"]["level"]),
+        (&"aborted".into(), &"INVALID".into())
+    );
 }

@@ -5,7 +5,7 @@ mod bad_input;
 mod commands;
 mod deaths;
 mod exit_codes;
-mod runs;
 mod running;
+mod runs;
 mod servers;
 mod signals;

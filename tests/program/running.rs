@@ -7,7 +7,8 @@ use nix::{
 use serde_json::Value;
 use std::{
     fs,
-    io::Read,
+    io::{self, Read},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -32,9 +33,43 @@ pub struct Ended {
     pub stderr: String,
 }
 
+/// The program in a process where io_uring is forbidden, as in a container with a usual seccomp profile.
+pub fn without_io_uring() -> Command {
+    let mut command = loadforge();
+    // SAFETY: between fork and exec only `prctl` is called, which is safe after a fork.
+    unsafe { command.pre_exec(forbid_io_uring) };
+    command
+}
+
+/// Installs a seccomp filter that answers EPERM to `io_uring_setup` and allows everything else.
+fn forbid_io_uring() -> io::Result<()> {
+    const LOAD_NUMBER: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS, at offset 0: the system call's number
+    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+    let step = |code, jt, jf, k| libc::sock_filter { code, jt, jf, k };
+    let mut steps = [
+        step(LOAD_NUMBER, 0, 0, 0),
+        step(JUMP_IF_EQUAL, 0, 1, libc::SYS_io_uring_setup as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        step(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog { len: steps.len() as u16, filter: steps.as_mut_ptr() };
+    // SAFETY: `program` and the steps it points to live until both calls have returned; the kernel copies them.
+    let done = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+            && libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) == 0
+    };
+    if done { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 /// Runs `loadforge` with these words, in this directory, to its end.
 pub fn run_in(dir: &Path, words: &[&str]) -> Ended {
-    let output = assert_cmd::Command::from_std(loadforge())
+    run_command_in(dir, loadforge(), words)
+}
+
+/// The same for a program started in some special way.
+pub fn run_command_in(dir: &Path, command: Command, words: &[&str]) -> Ended {
+    let output = assert_cmd::Command::from_std(command)
         .current_dir(dir)
         .args(words)
         .timeout(PATIENCE)
@@ -62,8 +97,13 @@ pub struct Running {
 impl Running {
     /// Starts it with its output piped.
     pub fn start(command: &mut Command) -> Running {
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        Running { child: child.expect("the program can be started") }
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Running {
+            child: child.expect("the program can be started"),
+        }
     }
 
     pub fn pid(&self) -> i32 {
@@ -75,7 +115,8 @@ impl Running {
     }
 
     pub fn signal(&self, signal: Signal) {
-        kill(Pid::from_raw(self.pid()), signal).expect("it is our child and has not been waited for");
+        kill(Pid::from_raw(self.pid()), signal)
+            .expect("it is our child and has not been waited for");
     }
 
     /// Waits for the end; gives up, and kills it, when patience ends.
@@ -118,14 +159,19 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(seen) = look() {
             return seen;
         }
-        assert!(begun.elapsed() < PATIENCE, "{what} did not happen within {PATIENCE:?}");
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{what} did not happen within {PATIENCE:?}"
+        );
         thread::sleep(Duration::from_millis(10));
     }
 }
 
 /// The only results directory in `dir/results`; there may be none yet.
 pub fn results_dir(dir: &Path) -> Option<PathBuf> {
-    let mut entries = fs::read_dir(dir.join("results")).ok()?.filter_map(Result::ok);
+    let mut entries = fs::read_dir(dir.join("results"))
+        .ok()?
+        .filter_map(Result::ok);
     let first = entries.next()?.path();
     assert!(entries.next().is_none(), "one run makes one directory");
     Some(first)
@@ -133,24 +179,35 @@ pub fn results_dir(dir: &Path) -> Option<PathBuf> {
 
 /// A JSON file.
 pub fn json(path: &Path) -> Value {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text =
+        fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The summary of the only run in `dir/results`.
 pub fn summary(dir: &Path) -> Value {
-    json(&results_dir(dir).expect("a run was made").join("summary.json"))
+    json(
+        &results_dir(dir)
+            .expect("a run was made")
+            .join("summary.json"),
+    )
 }
 
 /// One of the counts in a summary's `requests`.
 pub fn count(summary: &Value, name: &str) -> u64 {
-    summary["requests"][name].as_u64().unwrap_or_else(|| panic!("no count {name} in {summary}"))
+    summary["requests"][name]
+        .as_u64()
+        .unwrap_or_else(|| panic!("no count {name} in {summary}"))
 }
 
 /// Both equations of conservation.
 pub fn assert_balanced(summary: &Value) {
     let count = |name| count(summary, name);
-    assert_eq!(count("intended"), count("sent") + count("not_sent"), "{summary}");
+    assert_eq!(
+        count("intended"),
+        count("sent") + count("not_sent"),
+        "{summary}"
+    );
     assert_eq!(
         count("sent"),
         count("ok") + count("failed") + count("unknown") + count("lost"),
@@ -171,14 +228,25 @@ pub fn two_workers() -> &'static str {
 /// The processes whose parent is `pid`, each with its command line.
 pub fn children_of(pid: i32) -> Vec<(i32, String)> {
     let mut children = Vec::new();
-    for entry in fs::read_dir("/proc").expect("/proc is there").filter_map(Result::ok) {
-        let Some(child) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else {
+    for entry in fs::read_dir("/proc")
+        .expect("/proc is there")
+        .filter_map(Result::ok)
+    {
+        let Some(child) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
             continue;
         };
         // A process may end between the two looks.
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
+        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
         // The name in brackets may hold anything; the parent is the second word after it.
-        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        let parent = stat
+            .rsplit_once(") ")
+            .and_then(|(_, rest)| rest.split(' ').nth(1));
         if parent == Some(pid.to_string().as_str()) {
             let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
             children.push((child, String::from_utf8_lossy(&words).replace('\0', " ")));
@@ -189,20 +257,28 @@ pub fn children_of(pid: i32) -> Vec<(i32, String)> {
 
 /// The worker processes of a run: children with its own command line, not the built-in target's.
 pub fn workers_of(pid: i32) -> Vec<i32> {
-    let workers = children_of(pid).into_iter().filter(|(_, words)| words.contains(" run "));
+    let workers = children_of(pid)
+        .into_iter()
+        .filter(|(_, words)| words.contains(" run "));
     workers.map(|(pid, _)| pid).collect()
 }
 
 /// Whether a process is there and not a mere entry waiting to be collected.
 pub fn is_alive(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('Z'))
+    })
 }
 
 /// Names in /dev/shm that a run of this process id has left.
 pub fn left_in_shm(pid: i32) -> Vec<String> {
     let begin = format!("loadforge-{pid}-");
-    let names = fs::read_dir("/dev/shm").into_iter().flatten().filter_map(Result::ok);
+    let names = fs::read_dir("/dev/shm")
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
     names
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .filter(|name| name.starts_with(&begin))

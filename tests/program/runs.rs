@@ -1,7 +1,9 @@
 //! Whole runs: files, counts, flags. Each compares what the program says with what the server counted.
 
 use crate::{
-    running::{assert_balanced, count, json, results_dir, run_in, run_well_in, summary, two_workers},
+    running::{
+        assert_balanced, count, json, results_dir, run_in, run_well_in, summary, two_workers,
+    },
     servers::{Echo, Nginx},
 };
 use std::{fs, path::Path};
@@ -12,7 +14,7 @@ fn a_run_of_a_file_leaves_every_file_and_counts_as_the_server_does() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
     let text = format!(
         "name = \"quick\"\nbase_url = \"http://{}\"\nthink_time = \"1ms..5ms\"\n\
-         [load]\nusers = 6\nduration = \"1s\"\n\
+         [load]\nusers = 6\nduration = \"2s\"\n\
          [[setup]]\npost = \"/login\"\nform = {{ user = \"a\" }}\n\
          [[teardown]]\ndelete = \"/login\"\n\
          [[task]]\nname = \"browse\"\nweight = 3\nget = \"/products\"\ncheck = {{ body_contains = \"hello\" }}\n\
@@ -22,57 +24,122 @@ fn a_run_of_a_file_leaves_every_file_and_counts_as_the_server_does() {
         echo.address
     );
     fs::write(dir.path().join("quick.toml"), text).unwrap();
-    let ended = run_well_in(dir.path(), &["run", "quick.toml", "--workers", two_workers()]);
-    assert_eq!(ended.stdout, "", "data goes to standard output, and none was asked for");
+    let ended = run_well_in(
+        dir.path(),
+        &["run", "quick.toml", "--workers", two_workers()],
+    );
+    assert_eq!(
+        ended.stdout, "",
+        "data goes to standard output, and none was asked for"
+    );
 
     let results = results_dir(dir.path()).unwrap();
-    for file in ["run.json", "snapshots.jsonl", "summary.json", "series.csv", "report.html"] {
-        let length = fs::metadata(results.join(file)).map(|file| file.len()).unwrap_or(0);
+    for file in [
+        "run.json",
+        "snapshots.jsonl",
+        "summary.json",
+        "series.csv",
+        "report.html",
+    ] {
+        let length = fs::metadata(results.join(file))
+            .map(|file| file.len())
+            .unwrap_or(0);
         assert!(length > 0, "{file} is missing or empty");
     }
     let summary = summary(dir.path());
     assert_balanced(&summary);
     assert_eq!(count(&summary, "sent"), echo.requests());
-    assert_eq!((count(&summary, "failed"), count(&summary, "lost")), (0, 0), "{summary}");
+    assert_eq!(
+        (count(&summary, "failed"), count(&summary, "lost")),
+        (0, 0),
+        "{summary}"
+    );
     assert_eq!(summary["outcome"], "completed");
     assert_eq!(summary["users"]["peak"], 6);
     assert_eq!(summary["thresholds"][0]["passed"], true);
-    let mut names: Vec<_> =
-        summary["endpoints"].as_array().unwrap().iter().map(|e| e["name"].as_str().unwrap()).collect();
+    let mut names: Vec<_> = summary["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["name"].as_str().unwrap())
+        .collect();
     names.sort_unstable();
-    assert_eq!(names, ["/cart", "/echo", "/login", "/login", "/products"]);
-    let logins: u64 = summary["endpoints"].as_array().unwrap().iter()
-        .filter(|e| e["name"] == "/login").map(|e| e["sent"].as_u64().unwrap()).sum();
-    assert_eq!(logins, 12, "each of six users sets up once and tears down once");
+    assert_eq!(names, ["/cart", "/echo", "/login", "/login", "browse"]);
+    let logins: u64 = summary["endpoints"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|e| e["name"] == "/login")
+        .map(|e| e["sent"].as_u64().unwrap())
+        .sum();
+    assert_eq!(
+        logins, 12,
+        "each of six users sets up once and tears down once"
+    );
 }
 
 #[test]
 fn a_report_made_again_is_the_report_made_first() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    run_well_in(dir.path(), &["run", &echo.url(), "--duration", "1s", "--users", "2", "--cpus", "0"]);
+    run_well_in(
+        dir.path(),
+        &[
+            "run",
+            &echo.url(),
+            "--duration",
+            "1s",
+            "--users",
+            "2",
+            "--cpus",
+            "0",
+        ],
+    );
     let results = results_dir(dir.path()).unwrap();
     let files = ["summary.json", "series.csv", "report.html"];
-    let first: Vec<String> = files.iter().map(|f| fs::read_to_string(results.join(f)).unwrap()).collect();
+    let first: Vec<String> = files
+        .iter()
+        .map(|f| fs::read_to_string(results.join(f)).unwrap())
+        .collect();
     for file in &files[1..] {
         fs::remove_file(results.join(file)).unwrap();
     }
     run_well_in(dir.path(), &["report", results.to_str().unwrap()]);
     for (file, first) in files.iter().zip(first) {
-        assert!(fs::read_to_string(results.join(file)).unwrap() == first, "{file} differs");
+        assert!(
+            fs::read_to_string(results.join(file)).unwrap() == first,
+            "{file} differs"
+        );
     }
 }
 
 #[test]
 fn nginx_counts_as_many_requests_as_a_full_run_says_it_sent() {
-    let (dir, Some(nginx)) = (tempdir().unwrap(), Nginx::start()) else { return };
+    let (dir, Some(nginx)) = (tempdir().unwrap(), Nginx::start()) else {
+        return;
+    };
     let before = nginx.requests();
-    run_well_in(dir.path(), &["run", &nginx.url(), "--duration", "2s", "--users", "20", "--workers", two_workers()]);
+    run_well_in(
+        dir.path(),
+        &[
+            "run",
+            &nginx.url(),
+            "--duration",
+            "2s",
+            "--users",
+            "20",
+            "--workers",
+            two_workers(),
+        ],
+    );
     let summary = summary(dir.path());
     assert_balanced(&summary);
     // The second look at the count is a request too.
     assert_eq!(count(&summary, "sent"), nginx.requests() - before - 1);
     assert_eq!(count(&summary, "ok"), count(&summary, "sent"));
-    assert!(count(&summary, "sent") > 100, "two seconds of twenty users: {summary}");
+    assert!(
+        count(&summary, "sent") > 100,
+        "two seconds of twenty users: {summary}"
+    );
 }
 
 #[test]
@@ -94,24 +161,56 @@ fn the_number_of_requests_asked_for_is_met_exactly() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
     run_well_in(
         dir.path(),
-        &["run", &echo.url(), "--max-requests", "1234", "--users", "7", "--workers", two_workers()],
+        &[
+            "run",
+            &echo.url(),
+            "--max-requests",
+            "1234",
+            "--users",
+            "7",
+            "--workers",
+            two_workers(),
+        ],
     );
     let summary = summary(dir.path());
     assert_balanced(&summary);
-    assert_eq!((count(&summary, "sent"), count(&summary, "ok"), echo.requests()), (1234, 1234, 1234));
+    assert_eq!(
+        (
+            count(&summary, "sent"),
+            count(&summary, "ok"),
+            echo.requests()
+        ),
+        (1234, 1234, 1234)
+    );
 }
 
 #[test]
 fn every_transport_and_wire_gives_the_same_kind_of_results() {
     let mut kinds = Vec::new();
-    for (transport, wire) in [("auto", "auto"), ("shm", "epoll"), ("channel", "epoll"), ("channel", "auto")] {
+    for (transport, wire) in [
+        ("auto", "auto"),
+        ("shm", "epoll"),
+        ("channel", "epoll"),
+        ("channel", "auto"),
+    ] {
         let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-        let flags = ["--transport", transport, "--wire", wire, "--workers", two_workers()];
+        let flags = [
+            "--transport",
+            transport,
+            "--wire",
+            wire,
+            "--workers",
+            two_workers(),
+        ];
         let run = ["run", &echo.url(), "--max-requests", "500", "--users", "5"];
         run_well_in(dir.path(), &[&run[..], &flags[..]].concat());
         let summary = summary(dir.path());
         assert_balanced(&summary);
-        assert_eq!((count(&summary, "ok"), echo.requests()), (500, 500), "{transport} {wire}");
+        assert_eq!(
+            (count(&summary, "ok"), echo.requests()),
+            (500, 500),
+            "{transport} {wire}"
+        );
         assert_eq!(summary["status"]["200"], 500);
         if transport != "auto" {
             assert_eq!(summary["generator"]["transport"], transport);
@@ -130,7 +229,16 @@ fn a_summary_on_standard_output_leaves_nothing_on_the_disk() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
     let ended = run_well_in(
         dir.path(),
-        &["run", &echo.url(), "--max-requests", "10", "--format", "json", "--output", "-"],
+        &[
+            "run",
+            &echo.url(),
+            "--max-requests",
+            "10",
+            "--format",
+            "json",
+            "--output",
+            "-",
+        ],
     );
     let summary: serde_json::Value = serde_json::from_str(&ended.stdout).expect(&ended.stdout);
     assert_eq!(summary["schema"], "loadforge.summary/1");
@@ -141,12 +249,32 @@ fn a_summary_on_standard_output_leaves_nothing_on_the_disk() {
 #[test]
 fn flags_win_over_the_file_and_what_was_meant_is_written_down() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
-    echo.write_scenario(dir.path(), "timeout = \"7s\"\n[load]\nusers = 3\nduration = \"9m\"\n");
-    let flags = ["--users", "1", "--ramp-to", "4", "--duration", "1s", "--seed", "42", "--threshold", "p99 < 10s"];
-    run_well_in(dir.path(), &[&["run", "one.toml", "--quiet"][..], &flags[..]].concat());
+    echo.write_scenario(
+        dir.path(),
+        "timeout = \"7s\"\n[load]\nusers = 3\nduration = \"9m\"\n",
+    );
+    let flags = [
+        "--users",
+        "1",
+        "--ramp-to",
+        "4",
+        "--duration",
+        "1s",
+        "--seed",
+        "42",
+        "--threshold",
+        "p99 < 10s",
+    ];
+    run_well_in(
+        dir.path(),
+        &[&["run", "one.toml", "--quiet"][..], &flags[..]].concat(),
+    );
     let run = json(&results_dir(dir.path()).unwrap().join("run.json"));
     assert_eq!(run["load"], "ramp from 1 to 4 users over 1s");
-    assert_eq!((&run["seed"], &run["timeout_s"], &run["duration_s"]), (&42.into(), &7.0.into(), &1.0.into()));
+    assert_eq!(
+        (&run["seed"], &run["timeout_s"], &run["duration_s"]),
+        (&42.into(), &7.0.into(), &1.0.into())
+    );
     assert_eq!(run["thresholds"].as_array().unwrap().len(), 1);
 }
 
@@ -182,15 +310,25 @@ fn values_from_the_environment_are_sent_and_appear_in_no_file_and_on_no_screen()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{said}");
-    assert_eq!(count(&summary(dir.path()), "ok"), 20, "the body came back, so the value was sent");
+    assert_eq!(
+        count(&summary(dir.path()), "ok"),
+        20,
+        "the body came back, so the value was sent"
+    );
     let mut texts = vec![("the screen".to_owned(), said)];
     for entry in fs::read_dir(results_dir(dir.path()).unwrap()).unwrap() {
         let path = entry.unwrap().path();
-        texts.push((path.display().to_string(), fs::read_to_string(path).unwrap()));
+        texts.push((
+            path.display().to_string(),
+            fs::read_to_string(path).unwrap(),
+        ));
     }
     for (place, text) in texts {
         assert!(!text.contains(secret), "the secret is in {place}");
-        assert!(!text.contains(&echo.address.to_string()), "the host is in {place}");
+        assert!(
+            !text.contains(&echo.address.to_string()),
+            "the host is in {place}"
+        );
     }
 }
 
@@ -204,13 +342,33 @@ fn every_example_runs() {
             continue;
         }
         let dir = tempdir().unwrap();
-        let ended = run_in(dir.path(), &["run", path.to_str().unwrap(), "--duration", "1s", "--users", "3"]);
+        let ended = run_in(
+            dir.path(),
+            &[
+                "run",
+                path.to_str().unwrap(),
+                "--duration",
+                "1s",
+                "--users",
+                "3",
+            ],
+        );
         // A threshold of an example may fail on a machine that is busy with other tests: 3 is no fault of the example.
-        assert!(matches!(ended.code, Some(0 | 3)), "{}: {}", path.display(), ended.stderr);
+        assert!(
+            matches!(ended.code, Some(0 | 3)),
+            "{}: {}",
+            path.display(),
+            ended.stderr
+        );
         let summary = summary(dir.path());
         assert_balanced(&summary);
         assert!(count(&summary, "ok") > 0, "{}", path.display());
-        assert_eq!(count(&summary, "failed"), 0, "{}: {summary}", path.display());
+        assert_eq!(
+            count(&summary, "failed"),
+            0,
+            "{}: {summary}",
+            path.display()
+        );
         count_run += 1;
     }
     assert!(count_run >= 4, "the examples were found");

@@ -21,10 +21,19 @@ impl Echo {
         let mut running = Running::start(loadforge().args(["echo", "--port", "0"]).args(flags));
         let stdout = running.child().stdout.take().expect("it is piped");
         let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).expect("it names its address");
-        let address = line.trim().trim_start_matches("http://").trim_end_matches('/').parse();
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it names its address");
+        let address = line
+            .trim()
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .parse();
         let address = address.unwrap_or_else(|_| panic!("{line:?}: {}", running.said()));
-        Echo { _running: running, address }
+        Echo {
+            _running: running,
+            address,
+        }
     }
 
     pub fn url(&self) -> String {
@@ -81,9 +90,17 @@ impl Nginx {
         );
         fs::write(dir.path().join("nginx.conf"), config).expect("the directory is ours");
         let running = Running::start(
-            Command::new("nginx").arg("-p").arg(dir.path()).arg("-c").arg(dir.path().join("nginx.conf")),
+            Command::new("nginx")
+                .arg("-p")
+                .arg(dir.path())
+                .arg("-c")
+                .arg(dir.path().join("nginx.conf")),
         );
-        let nginx = Nginx { running, address, _dir: dir };
+        let nginx = Nginx {
+            running,
+            address,
+            _dir: dir,
+        };
         eventually("nginx listening", || TcpStream::connect(address).ok());
         Some(nginx)
     }
@@ -97,7 +114,11 @@ impl Nginx {
         let status = get(self.address, "/nginx_status");
         // "server accepts handled requests", and the figures in the next line.
         let figures = status.lines().nth(2).expect(&status);
-        figures.split_whitespace().nth(2).and_then(|word| word.parse().ok()).expect(&status)
+        figures
+            .split_whitespace()
+            .nth(2)
+            .and_then(|word| word.parse().ok())
+            .expect(&status)
     }
 }
 
@@ -118,9 +139,20 @@ pub fn free_address() -> SocketAddr {
 /// The body of one answer.
 fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time limit");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("it reads");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .expect("a time limit");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it reads");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("it answers and closes");
-    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).expect(&answer)
+    stream
+        .read_to_string(&mut answer)
+        .expect("it answers and closes");
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+        .expect(&answer)
 }

@@ -45,8 +45,11 @@ pub enum BodyProgress {
 
 impl BodyState {
     /// Before the first chunk.
-    pub const FIRST_CHUNK: BodyState =
-        BodyState::Chunked(ChunkState::Size { size: 0, digits: 0, line: 0 });
+    pub const FIRST_CHUNK: BodyState = BodyState::Chunked(ChunkState::Size {
+        size: 0,
+        digits: 0,
+        line: 0,
+    });
 
     /// Takes bytes in; `take` sees the body's own bytes, framing left out.
     pub fn feed(&mut self, data: &[u8], take: &mut impl FnMut(&[u8])) -> BodyProgress {
@@ -59,22 +62,24 @@ impl BodyState {
                 let ours = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len());
                 take(&data[..ours]);
                 *left -= ours as u64;
-                if *left == 0 { BodyProgress::Complete(ours) } else { BodyProgress::More }
+                if *left == 0 {
+                    BodyProgress::Complete(ours)
+                } else {
+                    BodyProgress::More
+                }
             }
             BodyState::Chunked(state) => feed_chunked(state, data, take),
         }
     }
 }
 
-fn feed_chunked(
-    state: &mut ChunkState,
-    data: &[u8],
-    take: &mut impl FnMut(&[u8]),
-) -> BodyProgress {
+fn feed_chunked(state: &mut ChunkState, data: &[u8], take: &mut impl FnMut(&[u8])) -> BodyProgress {
     let mut at = 0;
     while at < data.len() {
         if let ChunkState::Data { left } = state {
-            let ours = usize::try_from(*left).unwrap_or(usize::MAX).min(data.len() - at);
+            let ours = usize::try_from(*left)
+                .unwrap_or(usize::MAX)
+                .min(data.len() - at);
             take(&data[at..at + ours]);
             at += ours;
             *left -= ours as u64;
@@ -106,7 +111,10 @@ fn step(state: ChunkState, byte: u8) -> Result<Option<ChunkState>, &'static str>
             },
             None if digits == 0 => return Err("a chunk without a size"),
             None => match byte {
-                b'\r' | b';' | b' ' | b'\t' => ChunkState::Extension { size, line: line + 1 },
+                b'\r' | b';' | b' ' | b'\t' => ChunkState::Extension {
+                    size,
+                    line: line + 1,
+                },
                 b'\n' => behind_size(size),
                 _ => return Err("a chunk size that is not a hexadecimal number"),
             },
@@ -115,16 +123,23 @@ fn step(state: ChunkState, byte: u8) -> Result<Option<ChunkState>, &'static str>
         ChunkState::Extension { line, .. } if line >= CHUNK_LINE_BYTES => {
             return Err("an endless chunk-size line");
         }
-        ChunkState::Extension { size, line } => ChunkState::Extension { size, line: line + 1 },
+        ChunkState::Extension { size, line } => ChunkState::Extension {
+            size,
+            line: line + 1,
+        },
         ChunkState::Data { .. } => unreachable!("data is taken in pieces, not byte by byte"),
         ChunkState::DataEnd { cr_seen: false } if byte == b'\r' => {
             ChunkState::DataEnd { cr_seen: true }
         }
-        ChunkState::DataEnd { .. } if byte == b'\n' => {
-            ChunkState::Size { size: 0, digits: 0, line: 0 }
-        }
+        ChunkState::DataEnd { .. } if byte == b'\n' => ChunkState::Size {
+            size: 0,
+            digits: 0,
+            line: 0,
+        },
         ChunkState::DataEnd { .. } => return Err("a chunk longer than its size"),
-        ChunkState::Trailer { line_empty: true, .. } if byte == b'\n' => return Ok(None),
+        ChunkState::Trailer {
+            line_empty: true, ..
+        } if byte == b'\n' => return Ok(None),
         ChunkState::Trailer { seen, .. } if seen >= TRAILER_BYTES => {
             return Err("endless trailers");
         }
@@ -138,7 +153,10 @@ fn step(state: ChunkState, byte: u8) -> Result<Option<ChunkState>, &'static str>
 
 fn behind_size(size: u64) -> ChunkState {
     match size {
-        0 => ChunkState::Trailer { line_empty: true, seen: 0 },
+        0 => ChunkState::Trailer {
+            line_empty: true,
+            seen: 0,
+        },
         left => ChunkState::Data { left },
     }
 }
@@ -165,7 +183,10 @@ mod tests {
         for step in 1..wire.len() + 1 {
             let (body, ended) = read(BodyState::FIRST_CHUNK, wire, step);
             assert_eq!(body, b"hello, world", "in pieces of {step}");
-            assert!(matches!(ended, BodyProgress::Complete(_)), "in pieces of {step}");
+            assert!(
+                matches!(ended, BodyProgress::Complete(_)),
+                "in pieces of {step}"
+            );
         }
     }
 
@@ -186,15 +207,24 @@ mod tests {
         ];
         for (wire, words) in cases {
             let (_, ended) = read(BodyState::FIRST_CHUNK, wire, 1);
-            assert!(matches!(ended, BodyProgress::Invalid(what) if what.contains(words)), "{ended:?}");
+            assert!(
+                matches!(ended, BodyProgress::Invalid(what) if what.contains(words)),
+                "{ended:?}"
+            );
         }
         let endless = [b"1;".as_slice(), &vec![b'x'; 5000]].concat();
-        assert!(matches!(read(BodyState::FIRST_CHUNK, &endless, 7).1, BodyProgress::Invalid(_)));
+        assert!(matches!(
+            read(BodyState::FIRST_CHUNK, &endless, 7).1,
+            BodyProgress::Invalid(_)
+        ));
     }
 
     #[test]
     fn a_length_counts_down_to_the_byte() {
         let (body, ended) = read(BodyState::Length(5), b"helloHTTP", 9);
-        assert_eq!((body.as_slice(), ended), (b"hello".as_slice(), BodyProgress::Complete(5)));
+        assert_eq!(
+            (body.as_slice(), ended),
+            (b"hello".as_slice(), BodyProgress::Complete(5))
+        );
     }
 }

@@ -151,7 +151,9 @@ impl AnswerReader {
             return self.complete(0);
         }
         let detail = match self.stage {
-            Stage::Head if !self.has_begun() => "the server closed the connection without an answer",
+            Stage::Head if !self.has_begun() => {
+                "the server closed the connection without an answer"
+            }
             Stage::Head => "the server closed the connection in the middle of the head",
             _ => "the server closed the connection in the middle of the body",
         };
@@ -163,7 +165,9 @@ impl AnswerReader {
         if left_over > 0 {
             return protocol("bytes after the end of the answer");
         }
-        Progress::Complete { reusable: self.reusable }
+        Progress::Complete {
+            reusable: self.reusable,
+        }
     }
 
     /// Parses a head that lies in `data` alone or begins in `partial`. `None`: it is not whole yet.
@@ -184,14 +188,21 @@ impl AnswerReader {
                 self.partial.extend_from_slice(data);
             }
             if self.partial.len() > HEAD_BYTES {
-                return Err(Failure::new(ErrorKind::Protocol, "an endless head: more than 256 KiB"));
+                return Err(Failure::new(
+                    ErrorKind::Protocol,
+                    "an endless head: more than 256 KiB",
+                ));
             }
             return Ok(None);
         };
         if head.status >= 200 {
             self.response.begin(head.status);
             if self.keep.head {
-                let bytes = if earlier == 0 { &data[..head.bytes] } else { &self.partial[..head.bytes] };
+                let bytes = if earlier == 0 {
+                    &data[..head.bytes]
+                } else {
+                    &self.partial[..head.bytes]
+                };
                 self.response.head_mut().extend_from_slice(bytes);
             }
         }
@@ -201,7 +212,9 @@ impl AnswerReader {
     }
 
     fn feed_body(&mut self, data: &[u8]) -> Progress {
-        let Stage::Body(mut body) = self.stage else { unreachable!("only called in a body") };
+        let Stage::Body(mut body) = self.stage else {
+            unreachable!("only called in a body")
+        };
         let (response, keep) = (&mut self.response, self.keep.body);
         let mut length = response.body_len();
         let progress = body.feed(data, &mut |bytes| {
@@ -312,7 +325,12 @@ fn read_framing(
         (false, false, Some(length)) => Some(BodyState::Length(length)),
         (false, false, None) => Some(BodyState::UntilClose),
     };
-    Ok(Head { bytes, status, body, reusable })
+    Ok(Head {
+        bytes,
+        status,
+        body,
+        reusable,
+    })
 }
 
 /// A length: digits only (no sign, no blanks inside), below 2^63.

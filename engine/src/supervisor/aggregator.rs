@@ -63,6 +63,8 @@ pub struct Aggregator {
     fold: RunFold,
     health: Health,
     events: Vec<Event>,
+    /// Users as seen within the window that is open.
+    users: UserCounts,
     closed_ns: u64,
     iterations: u64,
     notices: Receiver<Notice>,
@@ -101,6 +103,7 @@ impl Aggregator {
             fold: RunFold::new(),
             health,
             events: Vec::new(),
+            users: UserCounts::default(),
             closed_ns: 0,
             iterations: 0,
             notices,
@@ -114,6 +117,7 @@ impl Aggregator {
             let finishing = self.take_notices();
             self.drain();
             let now_ns = self.epoch.now_ns();
+            self.look_at_users(now_ns);
             while self.closed_ns + 1_000_000_000 + GRACE_NS <= now_ns {
                 self.close_window(self.closed_ns + 1_000_000_000);
             }
@@ -145,8 +149,15 @@ impl Aggregator {
         for worker in 0..self.feeds.len() {
             // Before the records: a name is published before its first use.
             self.read_texts(worker);
-            let Feed { source, endpoints, drained, words, gone, recovered, .. } =
-                &mut self.feeds[worker];
+            let Feed {
+                source,
+                endpoints,
+                drained,
+                words,
+                gone,
+                recovered,
+                ..
+            } = &mut self.feeds[worker];
             let mut take = |record: &RequestRecord| {
                 *drained += 1;
                 let place = record.name as usize * METHODS + usize::from(record.method);
@@ -178,7 +189,12 @@ impl Aggregator {
         let feed = &mut self.feeds[worker];
         for entry in feed.texts.new_entries() {
             debug_assert_eq!(entry.id.0 as usize, feed.words.len(), "texts come in order");
-            feed.words.push(Text { kind: entry.kind, code: entry.code, text: entry.text, counted: 0 });
+            feed.words.push(Text {
+                kind: entry.kind,
+                code: entry.code,
+                text: entry.text,
+                counted: 0,
+            });
         }
     }
 
@@ -192,7 +208,8 @@ impl Aggregator {
                 if count > word.counted
                     && let Some(kind) = ErrorKind::from_code(word.code)
                 {
-                    self.window.add_error_details(kind, &word.text, count - word.counted);
+                    self.window
+                        .add_error_details(kind, &word.text, count - word.counted);
                     word.counted = count;
                 }
             }
@@ -202,7 +219,7 @@ impl Aggregator {
     fn close_window(&mut self, end_ns: u64) {
         self.count_details();
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
-        let (users, iterations) = self.user_counts(end_ns);
+        let iterations = self.iterations_so_far();
         let facts = WindowFacts {
             at_s: end_ns as f64 / 1e9,
             length_s,
@@ -210,7 +227,7 @@ impl Aggregator {
                 RunPhase::Starting | RunPhase::Running => Phase::Running,
                 RunPhase::Draining | RunPhase::Ending => Phase::Draining,
             },
-            users,
+            users: std::mem::take(&mut self.users),
             generator: self.health.measure(&self.transport, length_s),
             totals: self.totals(),
             events: std::mem::take(&mut self.events),
@@ -224,21 +241,27 @@ impl Aggregator {
         let _ = self.watchers.send(Box::new(snapshot));
     }
 
-    fn user_counts(&self, now_ns: u64) -> (UserCounts, u64) {
-        let mut users = UserCounts::default();
-        let mut iterations = 0;
-        for worker in 0..self.feeds.len() {
-            let control = self.transport.worker(worker);
-            iterations += control.iterations.load(Ordering::Relaxed);
-            if !self.feeds[worker].gone {
-                users.active += control.active_users.load(Ordering::Relaxed);
-                users.in_flight += control.in_flight.load(Ordering::Relaxed);
+    /// Most users alive and asked for at any look within the window: at its very end they may all have left.
+    fn look_at_users(&mut self, now_ns: u64) {
+        let (mut active, mut in_flight) = (0, 0);
+        for (worker, feed) in self.feeds.iter().enumerate() {
+            if !feed.gone {
+                let control = self.transport.worker(worker);
+                active += control.active_users.load(Ordering::Relaxed);
+                in_flight += control.in_flight.load(Ordering::Relaxed);
             }
         }
+        self.users.active = self.users.active.max(active);
+        self.users.in_flight = in_flight;
         if self.transport.control().phase() == RunPhase::Running {
-            users.target = self.pattern.target_at(Duration::from_nanos(now_ns)).round() as u64;
+            let target = self.pattern.target_at(Duration::from_nanos(now_ns)).round() as u64;
+            self.users.target = self.users.target.max(target);
         }
-        (users, iterations)
+    }
+
+    fn iterations_so_far(&self) -> u64 {
+        let workers = 0..self.feeds.len();
+        workers.map(|worker| self.transport.worker(worker).iterations.load(Ordering::Relaxed)).sum()
     }
 
     /// Counts since the start; `ok` and `failed` are filled in by the window, which alone knows them.
@@ -265,6 +288,8 @@ fn name_of<'n>(names: &'n [String], words: &'n [Text], id: u32) -> &'n str {
     let id = id as usize;
     match names.get(id) {
         Some(name) => name,
-        None => words.get(id - names.len()).map_or("other", |word| word.text.as_str()),
+        None => words
+            .get(id - names.len())
+            .map_or("other", |word| word.text.as_str()),
     }
 }

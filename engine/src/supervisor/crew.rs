@@ -22,8 +22,12 @@ use std::{
 };
 
 /// The signals that mean "end": a terminal's Ctrl-C reaches the whole process group.
-pub const END_SIGNALS: [Signal; 4] =
-    [Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM];
+pub const END_SIGNALS: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGTERM,
+];
 /// Lines of a worker's error stream that are passed on; the rest is read and dropped.
 const MOST_LINES: u32 = 50;
 
@@ -47,7 +51,13 @@ pub struct Member {
 }
 
 enum Body {
-    Process { pid: Pid, pidfd: OwnedFd, errors: OwnedFd, partial: Vec<u8>, lines: u32 },
+    Process {
+        pid: Pid,
+        pidfd: OwnedFd,
+        errors: OwnedFd,
+        partial: Vec<u8>,
+        lines: u32,
+    },
     Thread(Option<JoinHandle<Result<(), String>>>),
 }
 
@@ -73,9 +83,19 @@ impl Member {
             ForkResult::Parent { child } => {
                 let pidfd = open_pidfd(child)?;
                 set_nonblocking(&errors)?;
-                let body =
-                    Body::Process { pid: child, pidfd, errors, partial: Vec::new(), lines: 0 };
-                Ok(Member { cpu, ended: None, body, bell })
+                let body = Body::Process {
+                    pid: child,
+                    pidfd,
+                    errors,
+                    partial: Vec::new(),
+                    lines: 0,
+                };
+                Ok(Member {
+                    cpu,
+                    ended: None,
+                    body,
+                    bell,
+                })
             }
         }
     }
@@ -90,7 +110,12 @@ impl Member {
         let thread = thread::Builder::new()
             .name(format!("worker-{}", assignment.worker))
             .spawn(move || work(assignment, its_bell.as_fd()))?;
-        Ok(Member { cpu, ended: None, body: Body::Thread(Some(thread)), bell })
+        Ok(Member {
+            cpu,
+            ended: None,
+            body: Body::Thread(Some(thread)),
+            bell,
+        })
     }
 
     /// The process the worker runs in.
@@ -150,15 +175,20 @@ impl Member {
 
     /// Whole lines that the worker wrote to its error stream since the last call.
     pub fn error_lines(&mut self) -> Vec<String> {
-        let Body::Process { errors, partial, lines, .. } = &mut self.body else {
+        let Body::Process {
+            errors,
+            partial,
+            lines,
+            ..
+        } = &mut self.body
+        else {
             return Vec::new();
         };
         let mut found = Vec::new();
         let mut buffer = [0; 4096];
         // SAFETY: the descriptor is open as long as `errors`; ManuallyDrop keeps this view from closing it.
-        let mut stream = std::mem::ManuallyDrop::new(unsafe {
-            fs::File::from_raw_fd(errors.as_raw_fd())
-        });
+        let mut stream =
+            std::mem::ManuallyDrop::new(unsafe { fs::File::from_raw_fd(errors.as_raw_fd()) });
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
             for byte in &buffer[..count] {
                 match byte {
@@ -200,12 +230,7 @@ impl Drop for Member {
 }
 
 /// The child's side of a fork: works and leaves, whatever happens.
-fn become_worker(
-    assignment: Assignment,
-    bell: &EventFd,
-    errors: &OwnedFd,
-    supervisor: Pid,
-) -> ! {
+fn become_worker(assignment: Assignment, bell: &EventFd, errors: &OwnedFd, supervisor: Pid) -> ! {
     for signal_number in END_SIGNALS {
         // SAFETY: ignoring a signal installs no handler code.
         let _ = unsafe { signal(signal_number, SigHandler::SigIgn) };

@@ -75,10 +75,13 @@ impl Health {
         let own_cpu_ns = process_cpu_ns();
         let own = own_cpu_ns - self.own_cpu_ns;
         self.own_cpu_ns = own_cpu_ns;
-        let threads_cpu_ns =
-            if transport.kind() == TransportKind::Channel { workers_cpu_ns } else { 0 };
+        let threads_cpu_ns = if transport.kind() == TransportKind::Channel {
+            workers_cpu_ns
+        } else {
+            0
+        };
         window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
-        if self.windows % MEMORY_EVERY == 0 {
+        if self.windows.is_multiple_of(MEMORY_EVERY) {
             window.memory_bytes = self.memory_bytes();
         }
         self.windows += 1;
@@ -89,11 +92,21 @@ impl Health {
     fn memory_bytes(&self) -> u64 {
         let own = std::process::id() as i32;
         let others = self.pids.iter().copied().filter(|pid| *pid != own);
-        std::iter::once(own).chain(others).filter_map(proportional_set_bytes).sum()
+        std::iter::once(own)
+            .chain(others)
+            .filter_map(proportional_set_bytes)
+            .sum()
     }
 }
 
 fn proportional_set_bytes(pid: i32) -> Option<u64> {
     let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
-    rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+    rollup
+        .memory_map_rollup
+        .0
+        .first()?
+        .extension
+        .map
+        .get("Pss")
+        .copied()
 }

@@ -77,10 +77,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When workers cannot be started, or none gets ready.
-    pub fn run(
-        self,
-        observe: impl FnOnce() -> Sender<Box<Snapshot>>,
-    ) -> Result<RunEnd, RunError> {
+    pub fn run(self, observe: impl FnOnce() -> Sender<Box<Snapshot>>) -> Result<RunEnd, RunError> {
         let mut dispatcher = Dispatcher::start(&self)?;
         let watchers = observe();
         let ran = dispatcher.run(&self, watchers);
@@ -234,8 +231,11 @@ impl Dispatcher {
             inbox,
             watchers,
         );
-        self.aggregator =
-            Some(thread::Builder::new().name("aggregator".into()).spawn(|| aggregator.run())?);
+        self.aggregator = Some(
+            thread::Builder::new()
+                .name("aggregator".into())
+                .spawn(|| aggregator.run())?,
+        );
         self.notices = Some(notices);
         for worker in 0..self.crew.len() {
             if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
@@ -280,7 +280,11 @@ impl Dispatcher {
     fn sleep(&self, longest_ns: u64) {
         let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         for member in &self.crew {
-            fds.extend(member.watched().map(|fd| PollFd::new(fd, PollFlags::POLLIN)));
+            fds.extend(
+                member
+                    .watched()
+                    .map(|fd| PollFd::new(fd, PollFlags::POLLIN)),
+            );
         }
         let milliseconds = u16::try_from(longest_ns.div_ceil(1_000_000)).unwrap_or(u16::MAX);
         // EINTR and time-outs alike: the caller looks at everything anyway.
@@ -352,13 +356,20 @@ impl Dispatcher {
     fn report_lost(&mut self, worker: usize, how: &str) {
         let cpu = self.crew[worker].cpu;
         self.notify(Notice::Lost(worker));
-        let left = self.crew.iter().filter(|member| member.ended.is_none()).count();
+        let left = self
+            .crew
+            .iter()
+            .filter(|member| member.ended.is_none())
+            .count();
         let then = match left {
             0 => "no worker is left".to_owned(),
             1 => "the other worker takes over its users".to_owned(),
             left => format!("the other {left} take over its users"),
         };
-        self.tell(EventKind::WorkerLost, format!("worker {worker} (CPU {cpu}) {how}; {then}"));
+        self.tell(
+            EventKind::WorkerLost,
+            format!("worker {worker} (CPU {cpu}) {how}; {then}"),
+        );
         let running = self.transport.control().phase() <= RunPhase::Running;
         if left == 0 && running {
             self.outcome = RunOutcome::Aborted;
@@ -367,10 +378,13 @@ impl Dispatcher {
 
     /// Gives each living worker its place among the living.
     fn share_out(&self) {
-        let living: Vec<usize> =
-            (0..self.crew.len()).filter(|worker| self.crew[*worker].ended.is_none()).collect();
+        let living: Vec<usize> = (0..self.crew.len())
+            .filter(|worker| self.crew[*worker].ended.is_none())
+            .collect();
         for (place, worker) in living.iter().enumerate() {
-            self.transport.worker(*worker).set_share(place as u32, living.len() as u32);
+            self.transport
+                .worker(*worker)
+                .set_share(place as u32, living.len() as u32);
         }
     }
 
@@ -404,7 +418,11 @@ impl Dispatcher {
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => unreachable!("the aggregator is started before the run"),
         };
-        let lost = self.crew.iter().filter(|member| member.ended != Some(Ended::Well)).count();
+        let lost = self
+            .crew
+            .iter()
+            .filter(|member| member.ended != Some(Ended::Well))
+            .count();
         RunEnd {
             outcome: self.outcome,
             fold,

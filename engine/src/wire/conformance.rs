@@ -45,11 +45,12 @@ macro_rules! on_both_wires {
 
 mod bulk;
 mod endings;
-mod stage;
+pub(super) mod stage;
 
 on_both_wires! {
     bytes_go_out_and_come_back
     a_refused_connect_fails_with_its_errno
+    a_connect_that_fails_at_once_is_told_in_the_next_turn
     a_connection_closed_before_it_stands_says_nothing
     a_connect_that_hangs_can_be_closed
     an_answer_in_two_pieces_comes_as_two
@@ -122,6 +123,27 @@ fn a_refused_connect_fails_with_its_errno<W: Wire>(make: impl Fn(usize, &EventFd
     driver.linger();
     assert_eq!(driver.seen, [Seen::ConnectFailed(conn, libc::ECONNREFUSED)]);
     assert!(!driver.wire.is_open(conn));
+}
+
+fn a_connect_that_fails_at_once_is_told_in_the_next_turn<W: Wire>(
+    make: impl Fn(usize, &EventFd) -> W,
+) {
+    let mut driver = driver(4, make);
+    // TCP has no broadcast, so the kernel refuses without sending anything.
+    let everybody: SocketAddr = "255.255.255.255:9".parse().expect("an address");
+    let conn = driver.wire.connect(everybody, None).expect("a socket");
+    assert_eq!(driver.wire.connections(), 1);
+    let deadline_ns = monotonic_ns() + LIMIT.as_nanos() as u64;
+    driver.turn(Wait::Until {
+        deadline_ns,
+        spin_ns: 0,
+    });
+    assert!(
+        monotonic_ns() < deadline_ns,
+        "there was something to tell, so there was no waiting"
+    );
+    assert_eq!(driver.seen, [Seen::ConnectFailed(conn, libc::ENETUNREACH)]);
+    driver.until("all gone", |driver| driver.wire.connections() == 0);
 }
 
 fn a_connection_closed_before_it_stands_says_nothing<W: Wire>(make: impl Fn(usize, &EventFd) -> W) {
@@ -243,7 +265,11 @@ fn a_fixed_head_is_shared_by_connections<W: Wire>(make: impl Fn(usize, &EventFd)
     });
     peer.join();
     for conn in &conns {
-        assert_eq!(driver.wire.spare(*conn), [], "nothing of it is given away");
+        assert_eq!(
+            driver.wire.spare(*conn),
+            Vec::<u8>::new(),
+            "nothing of it is given away"
+        );
     }
     assert_eq!(&*head, b"always same\n");
 }

@@ -22,7 +22,7 @@ pub struct ConnId {
 }
 
 /// What a turn brings.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// The connection stands; bytes can be sent.
     Connected(ConnId),
@@ -111,6 +111,7 @@ pub trait Wire {
     fn close(&mut self, conn: ConnId);
 
     /// Connections that exist, those being closed included.
+    #[cfg(test)]
     fn connections(&self) -> usize;
 
     /// Hands what was queued to the kernel, waits as told, and gives every event to `handle` with the time (ns on

@@ -14,13 +14,25 @@ pub fn tcp_socket(
     source: Option<SocketAddr>,
     flags: SockFlag,
 ) -> io::Result<OwnedFd> {
-    let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
-    let fd = socket(family, SockType::Stream, flags | SockFlag::SOCK_CLOEXEC, None)?;
+    let family = if address.is_ipv4() {
+        AddressFamily::Inet
+    } else {
+        AddressFamily::Inet6
+    };
+    let fd = socket(
+        family,
+        SockType::Stream,
+        flags | SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
     setsockopt(&fd, sockopt::TcpNoDelay, &true)?;
     if let Some(source) = source {
         // The port is chosen at connect: otherwise each source would have its ports used up once for all targets.
         setsockopt(&fd, sockopt::IpBindAddressNoPort, &true)?;
-        bind(std::os::fd::AsRawFd::as_raw_fd(&fd), &SockaddrStorage::from(source))?;
+        bind(
+            std::os::fd::AsRawFd::as_raw_fd(&fd),
+            &SockaddrStorage::from(source),
+        )?;
     }
     Ok(fd)
 }

@@ -59,6 +59,8 @@ struct Slot {
     outstanding: u8,
     /// A tracked send is under way.
     sending: bool,
+    /// An untracked send was made and nothing has come back since: the kernel may still read `head`.
+    unanswered: bool,
     address: Box<SockaddrStorage>,
     head: Outgoing,
     body: Bytes,
@@ -74,7 +76,6 @@ pub struct UringWire {
     free: Vec<u32>,
     registered_files: u32,
     queued_sends: u32,
-    live: usize,
     bell: OwnedFd,
     completions: Vec<(u64, i32, u32)>,
     counts: WireCounts,
@@ -115,7 +116,6 @@ impl UringWire {
             free: Vec::new(),
             registered_files,
             queued_sends: 0,
-            live: 0,
             bell: bell.try_clone_to_owned()?,
             completions: Vec::with_capacity(COMPLETIONS as usize),
             counts: WireCounts::default(),
@@ -149,7 +149,11 @@ impl UringWire {
         self.queued_sends = 0;
         let queued = self.ring.submission().len() as u32;
         // SAFETY: no argument is passed, so there is nothing the kernel could read wrongly.
-        let _ = unsafe { self.ring.submitter().enter::<libc::sigset_t>(queued, 0, 0, None) };
+        let _ = unsafe {
+            self.ring
+                .submitter()
+                .enter::<libc::sigset_t>(queued, 0, 0, None)
+        };
     }
 
     /// An entry on the slot's file, registered or plain.
@@ -194,7 +198,10 @@ impl UringWire {
         }
         slot.sending = true;
         slot.outstanding += 1;
-        let (start, length) = (piece.as_ptr(), u32::try_from(piece.len()).unwrap_or(1 << 30));
+        let (start, length) = (
+            piece.as_ptr(),
+            u32::try_from(piece.len()).unwrap_or(1 << 30),
+        );
         let flags = libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 };
         let entry = self
             .on_file(
@@ -207,7 +214,9 @@ impl UringWire {
     }
 
     fn is_current(&self, conn: ConnId) -> bool {
-        self.slots.get(conn.slot as usize).is_some_and(|slot| slot.generation == conn.generation)
+        self.slots
+            .get(conn.slot as usize)
+            .is_some_and(|slot| slot.generation == conn.generation)
     }
 
     fn is_live(&self, conn: ConnId) -> bool {
@@ -221,7 +230,10 @@ impl UringWire {
             return;
         }
         if slot.registered {
-            let _ = self.ring.submitter().register_files_update(conn.slot, &[-1]);
+            let _ = self
+                .ring
+                .submitter()
+                .register_files_update(conn.slot, &[-1]);
         }
         slot.fd = None;
         slot.registered = false;
@@ -229,14 +241,17 @@ impl UringWire {
         slot.closing = false;
         slot.body = Bytes::new();
         self.free.push(conn.slot);
-        self.live -= 1;
     }
 
     /// Enters the kernel: hands over what is queued, waits as told, runs deferred work.
     fn enter(&mut self, wait: Wait) -> io::Result<()> {
         self.queued_sends = 0;
         self.buffers.publish();
-        let Wait::Until { deadline_ns, spin_ns } = wait else {
+        let Wait::Until {
+            deadline_ns,
+            spin_ns,
+        } = wait
+        else {
             return self.enter_now();
         };
         let now = monotonic_ns();
@@ -264,7 +279,11 @@ impl UringWire {
         const GET_EVENTS: u32 = 1;
         let queued = self.ring.submission().len() as u32;
         // SAFETY: no argument is passed, so there is nothing the kernel could read wrongly.
-        match unsafe { self.ring.submitter().enter::<libc::sigset_t>(queued, 0, GET_EVENTS, None) } {
+        match unsafe {
+            self.ring
+                .submitter()
+                .enter::<libc::sigset_t>(queued, 0, GET_EVENTS, None)
+        } {
             Ok(_) => Ok(()),
             Err(error) if is_passing(&error) => Ok(()),
             Err(error) => Err(error),
@@ -296,7 +315,10 @@ impl UringWire {
         now_ns: u64,
         handle: &mut dyn FnMut(Event<'_>, u64) -> Action,
     ) -> bool {
-        let conn = ConnId { slot: data as u32, generation: (data >> 32) as u32 & 0xff_ffff };
+        let conn = ConnId {
+            slot: data as u32,
+            generation: (data >> 32) as u32 & 0xff_ffff,
+        };
         let operation = (data >> 56) as u8;
         let lent = cqueue::buffer_select(flags);
         if operation == Operation::Bell as u8 {
@@ -366,6 +388,7 @@ impl UringWire {
         handle: &mut dyn FnMut(Event<'_>, u64) -> Action,
     ) -> bool {
         if let Some(id) = cqueue::buffer_select(flags) {
+            self.slots[conn.slot as usize].unanswered = false;
             let action = match self.buffers.bytes(id, result.max(0) as usize) {
                 [] => Action::Keep,
                 bytes => handle(Event::Data(conn, bytes), now_ns),
@@ -416,6 +439,7 @@ impl Wire for UringWire {
                 closing: false,
                 outstanding: 0,
                 sending: false,
+                unanswered: false,
                 address: Box::new(SockaddrStorage::from(address)),
                 head: Outgoing::Once(Vec::new()),
                 body: Bytes::new(),
@@ -424,16 +448,24 @@ impl Wire for UringWire {
             self.slots.len() as u32 - 1
         });
         let registered = index < self.registered_files
-            && self.ring.submitter().register_files_update(index, &[fd.as_raw_fd()]).is_ok();
+            && self
+                .ring
+                .submitter()
+                .register_files_update(index, &[fd.as_raw_fd()])
+                .is_ok();
         let slot = &mut self.slots[index as usize];
         *slot.address = SockaddrStorage::from(address);
         slot.fd = Some(fd);
         slot.registered = registered;
         slot.open = false;
         slot.sending = false;
+        slot.unanswered = false;
         slot.outstanding = 1;
         let (place, length) = (slot.address.as_ptr(), slot.address.len());
-        let conn = ConnId { slot: index, generation: slot.generation };
+        let conn = ConnId {
+            slot: index,
+            generation: slot.generation,
+        };
         let entry = self
             .on_file(
                 index,
@@ -442,7 +474,6 @@ impl Wire for UringWire {
             )
             .user_data(user_data(Operation::Connect, conn));
         self.push(&entry);
-        self.live += 1;
         Ok(conn)
     }
 
@@ -451,6 +482,7 @@ impl Wire for UringWire {
             return;
         }
         let slot = &mut self.slots[conn.slot as usize];
+        debug_assert!(!slot.sending, "a connection sends one thing at a time");
         slot.head = head;
         slot.body = body;
         slot.sent = 0;
@@ -459,6 +491,7 @@ impl Wire for UringWire {
             self.continue_send(conn);
         } else {
             let (start, length) = (bytes.as_ptr(), bytes.len() as u32);
+            slot.unanswered = true;
             let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
             let entry = self
                 .on_file(
@@ -485,6 +518,9 @@ impl Wire for UringWire {
             return Vec::new();
         }
         let slot = &mut self.slots[conn.slot as usize];
+        if slot.sending || slot.unanswered {
+            return Vec::new();
+        }
         match std::mem::replace(&mut slot.head, Outgoing::Once(Vec::new())) {
             Outgoing::Once(mut bytes) => {
                 bytes.clear();
@@ -520,8 +556,9 @@ impl Wire for UringWire {
         self.push(&entry);
     }
 
+    #[cfg(test)]
     fn connections(&self) -> usize {
-        self.live
+        self.slots.iter().filter(|slot| slot.fd.is_some()).count()
     }
 
     fn turn(
@@ -533,7 +570,9 @@ impl Wire for UringWire {
         let now_ns = monotonic_ns();
         let mut completions = std::mem::take(&mut self.completions);
         completions.extend(
-            self.ring.completion().map(|entry| (entry.user_data(), entry.result(), entry.flags())),
+            self.ring
+                .completion()
+                .map(|entry| (entry.user_data(), entry.result(), entry.flags())),
         );
         let mut events = 0;
         for completion in completions.drain(..) {
@@ -550,7 +589,10 @@ impl Wire for UringWire {
 
 /// Errors of an enter that pass by themselves: a signal, or completions to be reaped first.
 fn is_passing(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ETIME))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EINTR | libc::EBUSY | libc::EAGAIN | libc::ETIME)
+    )
 }
 
 /// Reads the bell's count away, so that the next ring is seen.

@@ -72,7 +72,11 @@ impl Desk {
     /// Opens the record of a request that is being submitted.
     pub fn open_record(&mut self, index: u32, request: &Request, now_ns: u64) {
         let seat = &mut self.seats[index as usize];
-        let intended_ns = if seat.ready_ns == 0 { now_ns } else { seat.ready_ns.min(now_ns) };
+        let intended_ns = if seat.ready_ns == 0 {
+            now_ns
+        } else {
+            seat.ready_ns.min(now_ns)
+        };
         seat.record = RequestRecord {
             intended_ns,
             sent_ns: now_ns,
@@ -92,7 +96,10 @@ impl Desk {
     /// The request of this seat has ended: completes its record and wakes the user.
     pub fn finish(&mut self, index: u32, now_ns: u64, result: Result<(), Failure>) {
         let seat = &mut self.seats[index as usize];
-        debug_assert!(seat.flight.is_under_way(), "only a request under way can end");
+        debug_assert!(
+            seat.flight.is_under_way(),
+            "only a request under way can end"
+        );
         seat.record.done_ns = now_ns.max(seat.record.sent_ns);
         seat.record.status = seat.reader.response().status();
         let bytes_in = seat.reader.bytes_in();
@@ -123,9 +130,12 @@ impl Desk {
         }
         seat.record.error = failure.map_or(0, |failure| failure.kind as u8);
         // A status needs no words of its own: it stands in the record.
-        seat.detail = failure.filter(|failure| failure.kind != ErrorKind::Status).map(|failure| {
-            self.texts.intern(TextKind::ErrorDetail, failure.kind as u8, &failure.detail)
-        });
+        seat.detail = failure
+            .filter(|failure| failure.kind != ErrorKind::Status)
+            .map(|failure| {
+                self.texts
+                    .intern(TextKind::ErrorDetail, failure.kind as u8, &failure.detail)
+            });
     }
 
     /// Hands the seat's record over, if there is one: nothing more will be said about it.
@@ -143,7 +153,9 @@ impl Desk {
 
     /// A panic in a user's own code, with its place.
     pub fn note_panic(&mut self, place: &str) {
-        let text = self.texts.intern(TextKind::PanicPlace, ErrorKind::Panic as u8, place);
+        let text = self
+            .texts
+            .intern(TextKind::PanicPlace, ErrorKind::Panic as u8, place);
         self.texts.add(text, 1);
         raise(&self.control().iterations_failed, 1);
     }
@@ -248,9 +260,10 @@ impl Desk {
             return;
         }
         let result = match errno {
-            Some(errno) => {
-                Err(Failure::new(ErrorKind::Reset, error_words("the connection broke", errno)))
-            }
+            Some(errno) => Err(Failure::new(
+                ErrorKind::Reset,
+                error_words("the connection broke", errno),
+            )),
             None => match seat.reader.end_of_stream() {
                 Progress::Complete { .. } => Ok(()),
                 Progress::Failed(failure) => Err(failure),

@@ -2,12 +2,7 @@
 //! keep the control page up to date. Neighbours: everything in this folder.
 //! Invariant: a user made runnable by another user runs before the worker sleeps.
 
-use super::{
-    desk::Stage,
-    exchange::Core,
-    executor::yield_now,
-    users::Users,
-};
+use super::{desk::Stage, exchange::Core, executor::yield_now, users::Users};
 use crate::{
     clock::{monotonic_ns, thread_cpu_ns},
     wire::{Wait, Wire},
@@ -51,7 +46,13 @@ pub struct Driver<W> {
 impl<W: Wire + 'static> Driver<W> {
     /// A driver at t0.
     pub fn new(core: Rc<RefCell<Core<W>>>, users: Users<W>, ends: Ends) -> Driver<W> {
-        Driver { core, users, ends, kept_ns: 0, draining_since_ns: 0 }
+        Driver {
+            core,
+            users,
+            ends,
+            kept_ns: 0,
+            draining_since_ns: 0,
+        }
     }
 
     /// Runs until every user has left, or the run ends.
@@ -105,8 +106,15 @@ impl<W: Wire + 'static> Driver<W> {
         let due_ns = desk.timers.next_ns().unwrap_or(u64::MAX);
         let deadline_ns = latest_ns.min(end_ns).min(due_ns);
         let precise = deadline_ns == due_ns && desk.timers.next_is_precise();
-        let spin_ns = if self.ends.may_spin && precise { SPIN_NS } else { 0 };
-        Wait::Until { deadline_ns: desk.epoch.clock_ns(deadline_ns), spin_ns }
+        let spin_ns = if self.ends.may_spin && precise {
+            SPIN_NS
+        } else {
+            0
+        };
+        Wait::Until {
+            deadline_ns: desk.epoch.clock_ns(deadline_ns),
+            spin_ns,
+        }
     }
 
     /// Reads the control page, keeps our lines of it, and settles users; at most every 10 ms unless something changed.
@@ -161,7 +169,8 @@ impl<W: Wire + 'static> Driver<W> {
     }
 
     fn write_page(&self, control: &WorkerControl, in_flight: u64, counts: crate::wire::WireCounts) {
-        let set = |gauge: &std::sync::atomic::AtomicU64, value| gauge.store(value, Ordering::Relaxed);
+        let set =
+            |gauge: &std::sync::atomic::AtomicU64, value| gauge.store(value, Ordering::Relaxed);
         set(&control.heartbeat_ns, monotonic_ns());
         set(&control.active_users, self.users.alive());
         set(&control.in_flight, in_flight);

@@ -49,7 +49,10 @@ impl<W: Wire> Core<W> {
         self.desk.close_record(index);
         let refused = {
             let seat = &self.desk.seats[index as usize];
-            assert!(!seat.flight.is_under_way(), "a seat has one request under way at most");
+            assert!(
+                !seat.flight.is_under_way(),
+                "a seat has one request under way at most"
+            );
             self.desk.stage == Stage::Ending
                 || (self.desk.stage == Stage::Draining && !seat.in_teardown)
                 || !self.take_one_of_max()
@@ -65,7 +68,10 @@ impl<W: Wire> Core<W> {
         seat.idempotent = request.method.is_idempotent();
         let limit_ns = request.time_limit_ns.unwrap_or(self.time_limit_ns);
         seat.limit_ns = now_ns.saturating_add(limit_ns);
-        let keep = Keep { head: request.keep_head, body: request.keep_body };
+        let keep = Keep {
+            head: request.keep_head,
+            body: request.keep_body,
+        };
         seat.reader.begin(request.method, keep);
         let origin = usize::from(request.origin.0);
         match seat.connections.get(origin).copied().flatten() {
@@ -82,7 +88,8 @@ impl<W: Wire> Core<W> {
     fn take_one_of_max(&self) -> bool {
         let taken = &self.desk.transport.control().requests_taken;
         // Relaxed: the count alone decides.
-        self.max_requests.is_none_or(|max| taken.fetch_add(1, Ordering::Relaxed) < max)
+        self.max_requests
+            .is_none_or(|max| taken.fetch_add(1, Ordering::Relaxed) < max)
     }
 
     /// What the user's task does when it is polled while its request is under way.
@@ -173,7 +180,10 @@ impl<W: Wire> Core<W> {
             return self.connect(index, request, now_ns);
         }
         let what = format!("connecting to {}", addresses[addresses.len() - 1]);
-        self.fail(index, Failure::new(ErrorKind::Connect, error_words(&what, errno)));
+        self.fail(
+            index,
+            Failure::new(ErrorKind::Connect, error_words(&what, errno)),
+        );
     }
 
     /// Ends a request whose flight stands at some stage before `Done`.
@@ -199,11 +209,7 @@ impl<W: Wire> Core<W> {
     }
 
     /// The request as bytes: rendered once if it never changes, else into the connection's own buffer.
-    fn outgoing(
-        &mut self,
-        conn: ConnId,
-        request: &Request,
-    ) -> Result<(Outgoing, Bytes), Failure> {
+    fn outgoing(&mut self, conn: ConnId, request: &Request) -> Result<(Outgoing, Bytes), Failure> {
         let authority = &self.destinations[usize::from(request.origin.0)].authority;
         let Some(id) = request.fixed else {
             let mut buffer = self.wire.spare(conn);
@@ -249,7 +255,8 @@ impl<W: Wire> Core<W> {
         if !seat.flight.is_under_way() {
             return;
         }
-        if let Flight::Connecting(conn) | Flight::Connected(conn) | Flight::Sent(conn) = seat.flight {
+        if let Flight::Connecting(conn) | Flight::Connected(conn) | Flight::Sent(conn) = seat.flight
+        {
             let (_, origin) = self.desk.owners[conn.slot as usize];
             seat.connections[usize::from(origin)] = None;
             self.wire.close(conn);
@@ -260,7 +267,11 @@ impl<W: Wire> Core<W> {
     /// A user's own code panicked: whatever it had under way is given up, and its connection with it.
     pub fn after_panic(&mut self, index: u32, place: &str) {
         let now_ns = self.desk.epoch.now_ns();
-        self.cut(index, Failure::new(ErrorKind::Panic, "the scenario panicked meanwhile"), now_ns);
+        self.cut(
+            index,
+            Failure::new(ErrorKind::Panic, "the scenario panicked meanwhile"),
+            now_ns,
+        );
         self.desk.close_record(index);
         self.desk.note_panic(place);
         let seat = &mut self.desk.seats[index as usize];

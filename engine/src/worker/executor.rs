@@ -42,7 +42,10 @@ impl Spawner {
 ///
 /// # Errors
 /// When glommio cannot make its rings; in words.
-pub fn run_on_glommio<F: Future>(cpu: u32, main: impl FnOnce(Spawner) -> F) -> Result<F::Output, String> {
+pub fn run_on_glommio<F: Future>(
+    cpu: u32,
+    main: impl FnOnce(Spawner) -> F,
+) -> Result<F::Output, String> {
     let executor = LocalExecutorBuilder::new(Placement::Fixed(cpu as usize))
         .io_memory(GLOMMIO_IO_MEMORY)
         .ring_depth(64)

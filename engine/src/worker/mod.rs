@@ -10,6 +10,8 @@ mod executor;
 mod panics;
 mod seat;
 mod timers;
+#[cfg(test)]
+mod turn_test;
 mod users;
 
 use crate::{
@@ -68,6 +70,8 @@ pub type WorkerEnds = Ends;
 pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> {
     panics::note_places();
     pin_to(assignment.cpu)?;
+    // Sleeps end up to 50 µs late otherwise. Where it cannot be had, they do.
+    let _ = nix::sys::prctl::set_timerslack(1);
     match assignment.wire {
         WireKind::Uring => {
             let wire = UringWire::new(expected_connections(&assignment), bell)
@@ -85,7 +89,10 @@ pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> 
 
 /// How many connections this worker should be ready for: each user keeps one to each origin.
 fn expected_connections(assignment: &Assignment) -> usize {
-    let share = (assignment.worker as u32, assignment.transport.workers() as u32);
+    let share = (
+        assignment.worker as u32,
+        assignment.transport.workers() as u32,
+    );
     let users = share_of(assignment.users.peak().ceil() as u64, share) as usize;
     users.max(1) * assignment.addresses.len().max(1)
 }
@@ -152,9 +159,10 @@ async fn live<W: Wire + 'static>(
         assignment.users,
         assignment.seed,
     );
-    Driver::new(core, users, assignment.ends).drive().await.map_err(|error| {
-        format!("the wire broke: {error}")
-    })?;
+    Driver::new(core, users, assignment.ends)
+        .drive()
+        .await
+        .map_err(|error| format!("the wire broke: {error}"))?;
     transport.worker(worker).set_state(WorkerState::Done);
     Ok(())
 }

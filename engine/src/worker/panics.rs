@@ -19,7 +19,9 @@ pub fn note_places() {
                 return earlier(info);
             }
             let what = info.payload_as_str().unwrap_or("a panic without words");
-            let place = info.location().map_or_else(String::new, |at| format!(" at {at}"));
+            let place = info
+                .location()
+                .map_or_else(String::new, |at| format!(" at {at}"));
             PLACE.with(|slot| *slot.borrow_mut() = Some(format!("{what}{place}")));
         }));
     });

@@ -27,7 +27,9 @@ impl Timers {
 
     /// The soonest deadline.
     pub fn next_ns(&self) -> Option<u64> {
-        self.heap.peek().map(|Reverse((deadline_ns, _, _))| *deadline_ns)
+        self.heap
+            .peek()
+            .map(|Reverse((deadline_ns, _, _))| *deadline_ns)
     }
 
     /// Whether the soonest deadline must be met to the microsecond; limits may be a little late.

@@ -18,7 +18,10 @@ use std::{
 /// This worker's share of a number of users: the first workers take what does not divide evenly.
 pub fn share_of(total: u64, (index, of): (u32, u32)) -> u64 {
     let (index, of) = (u64::from(index), u64::from(of));
-    if of == 0 { 0 } else { total / of + u64::from(index < total % of) }
+    let (Some(each), Some(left)) = (total.checked_div(of), total.checked_rem(of)) else {
+        return 0;
+    };
+    each + u64::from(index < left)
 }
 
 /// The users of one worker.
@@ -126,7 +129,10 @@ impl<W: Wire + 'static> Users<W> {
 
     fn retire(&mut self, count: u64) {
         let seats = &mut self.core.borrow_mut().desk.seats;
-        let staying = seats.iter_mut().rev().filter(|seat| seat.occupied && !seat.retiring);
+        let staying = seats
+            .iter_mut()
+            .rev()
+            .filter(|seat| seat.occupied && !seat.retiring);
         for seat in staying.take(count as usize) {
             seat.retiring = true;
             seat.wake();

@@ -62,14 +62,16 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let render = || {
-        environment.template_from_named_str("page.html", TEMPLATE)?.render(context! {
-            style => STYLE,
-            script => SCRIPT,
-            library,
-            plots,
-            charts => Serde(&charts),
-            page => Serde(PageTables::of(report)),
-        })
+        environment
+            .template_from_named_str("page.html", TEMPLATE)?
+            .render(context! {
+                style => STYLE,
+                script => SCRIPT,
+                library,
+                plots,
+                charts => Serde(&charts),
+                page => Serde(PageTables::of(report)),
+            })
     };
     render().map_err(|error: minijinja::Error| fail(format!("{error:#}")))
 }
@@ -96,7 +98,10 @@ impl Charts {
         ];
         all.into_iter()
             .filter(|chart| chart.empty.is_none())
-            .map(|chart| NamedPlot { id: chart.id, plot: &chart.plot })
+            .map(|chart| NamedPlot {
+                id: chart.id,
+                plot: &chart.plot,
+            })
             .collect()
     }
 }

@@ -7,7 +7,9 @@ use crate::report::Report;
 use crate::series::SeriesPoint;
 use crate::{format, words};
 use jiff::Timestamp;
-use loadforge_analysis::{EndpointSummary, LoadModel, Percentiles, RunInfo, RunSummary, ThresholdResult, VerdictLevel};
+use loadforge_analysis::{
+    EndpointSummary, LoadModel, Percentiles, RunInfo, RunSummary, ThresholdResult, VerdictLevel,
+};
 use serde::Serialize;
 
 /// Rows of the second-by-second table; `series.csv` has every second.
@@ -185,11 +187,26 @@ fn cards(summary: &RunSummary) -> Vec<Card> {
     let requests = &summary.requests;
     let done = requests.ok + requests.failed;
     let response = &summary.response_ms;
-    let card = |label, value, note: &str| Card { label, value, note: note.to_owned(), bad: false };
-    let latency = |ms| if done > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+    let card = |label, value, note: &str| Card {
+        label,
+        value,
+        note: note.to_owned(),
+        bad: false,
+    };
+    let latency = |ms| {
+        if done > 0 {
+            format::latency(ms)
+        } else {
+            format::NONE.to_owned()
+        }
+    };
     vec![
         card("Requests", format::count(done), "answered or failed"),
-        card("Rate", format!("{} /s", format::rate(requests.rps_mean)), "mean over the run"),
+        card(
+            "Rate",
+            format!("{} /s", format::rate(requests.rps_mean)),
+            "mean over the run",
+        ),
         card("Response p50", latency(response.p50), "half were faster"),
         card("Response p95", latency(response.p95), "1 in 20 was slower"),
         card("Response p99", latency(response.p99), "1 in 100 was slower"),
@@ -202,9 +219,16 @@ fn cards(summary: &RunSummary) -> Vec<Card> {
         card(
             "Users",
             format::count(summary.users.peak),
-            &format!("at peak, {} asked for", format::count(summary.users.target_peak)),
+            &format!(
+                "at peak, {} asked for",
+                format::count(summary.users.target_peak)
+            ),
         ),
-        card("Duration", format::span(summary.duration_s), &words::outcome_words(summary)),
+        card(
+            "Duration",
+            format::span(summary.duration_s),
+            &words::outcome_words(summary),
+        ),
     ]
 }
 
@@ -220,10 +244,32 @@ fn thresholds(summary: &RunSummary) -> Vec<ThresholdRow> {
 fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
     let measured = summary.requests.ok + summary.requests.failed > 0;
     let row = |name, meaning, figures: &Percentiles| {
-        let Percentiles { min, mean, stddev, p50, p75, p90, p95, p99, p999, p9999, max } = *figures;
+        let Percentiles {
+            min,
+            mean,
+            stddev,
+            p50,
+            p75,
+            p90,
+            p95,
+            p99,
+            p999,
+            p9999,
+            max,
+        } = *figures;
         let figures = [min, mean, stddev, p50, p75, p90, p95, p99, p999, p9999, max];
-        let cell = |ms| if measured { format::latency(ms) } else { format::NONE.to_owned() };
-        LatencyRow { name, meaning, cells: figures.into_iter().map(cell).collect() }
+        let cell = |ms| {
+            if measured {
+                format::latency(ms)
+            } else {
+                format::NONE.to_owned()
+            }
+        };
+        LatencyRow {
+            name,
+            meaning,
+            cells: figures.into_iter().map(cell).collect(),
+        }
     };
     vec![
         row("Response", "what users feel", &summary.response_ms),
@@ -233,21 +279,43 @@ fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
 }
 
 fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
-    let Percentiles { p50, p95, p99, max, .. } = endpoint.response_ms;
+    let Percentiles {
+        p50, p95, p99, max, ..
+    } = endpoint.response_ms;
     let latency = |ms: f64| {
-        let text = if endpoint.sent > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+        let text = if endpoint.sent > 0 {
+            format::latency(ms)
+        } else {
+            format::NONE.to_owned()
+        };
         Cell { text, sort: ms }
     };
-    let failed_share = if endpoint.sent > 0 { endpoint.failed as f64 / endpoint.sent as f64 } else { 0.0 };
+    let failed_share = if endpoint.sent > 0 {
+        endpoint.failed as f64 / endpoint.sent as f64
+    } else {
+        0.0
+    };
     EndpointRow {
         method: endpoint.method.clone(),
         name: endpoint.name.clone(),
         failing: endpoint.failed > 0,
         cells: vec![
-            Cell { text: format::count(endpoint.sent), sort: endpoint.sent as f64 },
-            Cell { text: format::rate(endpoint.rps_mean), sort: endpoint.rps_mean },
-            Cell { text: format::count(endpoint.failed), sort: endpoint.failed as f64 },
-            Cell { text: format::percent(failed_share), sort: failed_share },
+            Cell {
+                text: format::count(endpoint.sent),
+                sort: endpoint.sent as f64,
+            },
+            Cell {
+                text: format::rate(endpoint.rps_mean),
+                sort: endpoint.rps_mean,
+            },
+            Cell {
+                text: format::count(endpoint.failed),
+                sort: endpoint.failed as f64,
+            },
+            Cell {
+                text: format::percent(failed_share),
+                sort: failed_share,
+            },
             latency(p50),
             latency(p95),
             latency(p99),
@@ -270,7 +338,11 @@ fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
 fn statuses(summary: &RunSummary) -> Vec<StatusRow> {
     let done = summary.requests.ok + summary.requests.failed;
     let row = |(status, count): (&u16, &u64)| StatusRow {
-        status: if *status == 0 { "none".to_owned() } else { status.to_string() },
+        status: if *status == 0 {
+            "none".to_owned()
+        } else {
+            status.to_string()
+        },
         meaning: match status {
             0 => "no answer came",
             100..=199 => "interim",
@@ -300,23 +372,52 @@ fn generator(summary: &RunSummary) -> Vec<Pair> {
     let generator = &summary.generator;
     let percents = |values: &[f64]| {
         let words: Vec<String> = values.iter().map(|value| format!("{value:.0} %")).collect();
-        if words.is_empty() { format::NONE.to_owned() } else { words.join(", ") }
+        if words.is_empty() {
+            format::NONE.to_owned()
+        } else {
+            words.join(", ")
+        }
     };
     let cpus: Vec<String> = generator.cpus.iter().map(u32::to_string).collect();
     let pair = |label, value| Pair { label, value };
     vec![
-        pair("Workers", format!("{}, of which {} lost", generator.workers, generator.workers_lost)),
-        pair("CPUs", if cpus.is_empty() { "not pinned".to_owned() } else { cpus.join(", ") }),
+        pair(
+            "Workers",
+            format!(
+                "{}, of which {} lost",
+                generator.workers, generator.workers_lost
+            ),
+        ),
+        pair(
+            "CPUs",
+            if cpus.is_empty() {
+                "not pinned".to_owned()
+            } else {
+                cpus.join(", ")
+            },
+        ),
         pair("Mean CPU by worker", percents(&generator.cpu_percent)),
         pair("Mean spinning by worker", percents(&generator.spin_percent)),
-        pair("Mean CPU of the supervisor", format!("{:.1} %", generator.supervisor_cpu_percent)),
+        pair(
+            "Mean CPU of the supervisor",
+            format!("{:.1} %", generator.supervisor_cpu_percent),
+        ),
         pair("Peak memory", format::bytes(generator.peak_memory_bytes)),
         pair("Ring stalls", format::count(generator.ring_stalls)),
-        pair("Missed heartbeats", format::count(generator.missed_heartbeats)),
+        pair(
+            "Missed heartbeats",
+            format::count(generator.missed_heartbeats),
+        ),
         pair("Records lost", format::count(summary.requests.lost)),
         pair("Connections made", format::count(summary.requests.connects)),
-        pair("Requests sent again", format::count(summary.requests.retried)),
-        pair("Iterations ended", format::count(summary.requests.iterations)),
+        pair(
+            "Requests sent again",
+            format::count(summary.requests.retried),
+        ),
+        pair(
+            "Iterations ended",
+            format::count(summary.requests.iterations),
+        ),
         pair("Received", format::bytes(summary.requests.bytes_in)),
         pair("Sent", format::bytes(summary.requests.bytes_out)),
     ]
@@ -324,7 +425,10 @@ fn generator(summary: &RunSummary) -> Vec<Pair> {
 
 fn second_row(point: &SeriesPoint) -> SecondRow {
     let latency = |figure: fn(&crate::series::Quantiles) -> f64| {
-        point.response.as_ref().map_or_else(|| format::NONE.to_owned(), |q| format::latency(figure(q)))
+        point
+            .response
+            .as_ref()
+            .map_or_else(|| format::NONE.to_owned(), |q| format::latency(figure(q)))
     };
     let cpu = point.cpu_percent.iter().copied().reduce(f64::max);
     SecondRow {
@@ -337,7 +441,9 @@ fn second_row(point: &SeriesPoint) -> SecondRow {
             latency(|q| q.p95.high),
             latency(|q| q.p99.high),
             latency(|q| q.max.high),
-            point.lag_p99_ms.map_or_else(|| format::NONE.to_owned(), format::latency),
+            point
+                .lag_p99_ms
+                .map_or_else(|| format::NONE.to_owned(), format::latency),
             cpu.map_or_else(|| format::NONE.to_owned(), |cpu| format!("{cpu:.0} %")),
         ],
     }
@@ -355,7 +461,11 @@ fn plan(info: &RunInfo) -> Vec<Pair> {
         pair("Load", info.load.clone()),
         pair("Load model", model.to_owned()),
         pair("Planned length", format::span(info.duration_s)),
-        pair("Most requests", info.max_requests.map_or_else(|| "no limit".to_owned(), format::count)),
+        pair(
+            "Most requests",
+            info.max_requests
+                .map_or_else(|| "no limit".to_owned(), format::count),
+        ),
         pair("Time limit of a request", format::span(info.timeout_s)),
         pair("Graceful stop", format::span(info.graceful_stop_s)),
         pair("Seed", info.seed.to_string()),
@@ -365,8 +475,15 @@ fn plan(info: &RunInfo) -> Vec<Pair> {
 fn environment(info: &RunInfo) -> Vec<Pair> {
     let machine = &info.machine;
     let pair = |label, value| Pair { label, value };
-    let local = if info.target_is_local { "yes: both share its CPUs" } else { "no" };
-    let cpus = format!("{} allowed, {} online", machine.cpus_allowed, machine.cpus_online);
+    let local = if info.target_is_local {
+        "yes: both share its CPUs"
+    } else {
+        "no"
+    };
+    let cpus = format!(
+        "{} allowed, {} online",
+        machine.cpus_allowed, machine.cpus_online
+    );
     vec![
         pair("LoadForge", info.loadforge_version.clone()),
         pair("Host", machine.hostname.clone()),
@@ -389,5 +506,9 @@ fn started_words(started_at: &str) -> String {
 }
 
 fn share(part: u64, whole: u64) -> f64 {
-    if whole > 0 { part as f64 / whole as f64 } else { 0.0 }
+    if whole > 0 {
+        part as f64 / whole as f64
+    } else {
+        0.0
+    }
 }

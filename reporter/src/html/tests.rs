@@ -1,1 +1,191 @@
+//! The page as a whole: golden skeleton, size, safety against hostile names, empty runs.
 
+use super::*;
+use crate::fixture;
+use crate::series::Series;
+use loadforge_analysis::{
+    LatencyHistogram, RunFacts, RunFold, RunInfo, RunOutcome, RunSummary, Snapshot,
+};
+use std::io::Read;
+
+/// A run with all that a report borrows.
+struct Run {
+    info: RunInfo,
+    summary: RunSummary,
+    fold: RunFold,
+    series: Series,
+}
+
+impl Run {
+    fn of(snapshots: &[Snapshot]) -> Run {
+        let info = fixture::run_info();
+        let (mut fold, mut series) = (RunFold::default(), Series::default());
+        for snapshot in snapshots {
+            fold.add(snapshot);
+            series.add(snapshot);
+        }
+        let summary = fold.finish(RunFacts {
+            info: &info,
+            outcome: RunOutcome::Completed,
+        });
+        Run {
+            info,
+            summary,
+            fold,
+            series,
+        }
+    }
+
+    fn report(&self) -> Report<'_> {
+        let histograms = self.fold.histograms();
+        Report {
+            info: &self.info,
+            summary: &self.summary,
+            histograms,
+            series: &self.series,
+        }
+    }
+
+    /// The page without the chart library.
+    fn page(&self) -> String {
+        page_with(&self.report(), "").unwrap()
+    }
+}
+
+/// The text of the element with this id.
+fn element<'a>(page: &'a str, id: &str, end: &str) -> &'a str {
+    let from = page
+        .find(&format!("id=\"{id}\""))
+        .expect("the element is there");
+    let from = from + page[from..].find('>').unwrap() + 1;
+    &page[from..from + page[from..].find(end).expect("the element ends")]
+}
+
+#[test]
+fn the_page_of_a_run_is_the_golden_one() {
+    let page = Run::of(&fixture::snapshots(12)).page();
+    // Style and script are files of their own; what is golden is what the template makes of a run.
+    let page = page
+        .replace(STYLE.trim_end(), "STYLE")
+        .replace(SCRIPT.trim_end(), "SCRIPT");
+    insta::assert_snapshot!("page", page);
+}
+
+#[test]
+fn hostile_names_are_shown_and_never_run() {
+    let page = Run::of(&fixture::hostile_snapshots(10)).page();
+    assert!(!page.contains("<img"), "no element comes from a name");
+    assert!(
+        page.contains("&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;")
+            || page.contains("&lt;&#x2f;script&gt;&lt;img src=x onerror=alert(1)&gt;"),
+        "the name is shown as text"
+    );
+    let plots = element(&page, "plots", "</script>");
+    assert!(
+        !plots.contains(['<', '>', '&', '\u{2028}', '\u{2029}']),
+        "nothing ends the script early"
+    );
+    let parsed: serde_json::Value = serde_json::from_str(plots).unwrap();
+    let labels = parsed.to_string();
+    assert!(
+        labels.contains("&lt;/script&gt;"),
+        "Plotly gets entities, not markup"
+    );
+    assert!(!labels.contains("<b>"), "Plotly's own tags are text too");
+    // Three scripts (charts, library, page) and not one more.
+    assert_eq!(page.matches("<script").count(), 3);
+    assert_eq!(page.matches("</script>").count(), 3);
+}
+
+#[test]
+fn a_run_without_requests_or_errors_says_so_in_words() {
+    let idle = Run::of(&fixture::idle_snapshots(5)).page();
+    assert!(idle.contains("no request was answered"));
+    assert!(idle.contains("<p class=\"nothing\">No request was answered.</p>"));
+    assert!(!idle.contains("NaN"));
+    let plots: serde_json::Value =
+        serde_json::from_str(element(&idle, "plots", "</script>")).unwrap();
+    let drawn: Vec<_> = plots
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|plot| plot["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(drawn, ["users-chart", "cpu"]);
+
+    let mut snapshots = fixture::snapshots(5);
+    for snapshot in &mut snapshots {
+        assert_eq!(
+            snapshot.requests.failed, 0,
+            "the synthetic run has no early errors"
+        );
+        snapshot.errors.clear();
+    }
+    let clean = Run::of(&snapshots).page();
+    assert!(clean.contains("<p class=\"nothing\">No errors.</p>"));
+    assert!(clean.contains("No request failed."));
+}
+
+#[test]
+fn ten_minutes_of_twenty_endpoints_fit_into_two_megabytes() {
+    let page = page(&Run::of(&fixture::wide_snapshots(20, 600)).report()).unwrap();
+    assert!(page.len() <= 2 * 1024 * 1024, "{} bytes", page.len());
+    assert!(
+        page.len() > CHART_LIBRARY.len(),
+        "the chart library is in it"
+    );
+}
+
+#[test]
+fn equal_runs_give_equal_bytes() {
+    let make = || Run::of(&fixture::snapshots(20)).page();
+    assert_eq!(make(), make());
+}
+
+#[test]
+fn the_page_reaches_for_no_network() {
+    let page = Run::of(&fixture::snapshots(3)).page();
+    assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none'"));
+    for tag in [
+        "<link",
+        "src=\"http",
+        "url(",
+        "@import",
+        "fetch(",
+        "XMLHttpRequest",
+    ] {
+        assert!(!page.contains(tag), "{tag}");
+    }
+}
+
+#[test]
+fn the_chart_library_unpacks_to_the_version_the_page_names() {
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(CHART_LIBRARY)
+        .read_to_string(&mut text)
+        .unwrap();
+    assert!(text.contains("plotly.js (cartesian - minified) v3.0.1"));
+    assert!(!text.contains('\0'));
+    assert!(TEMPLATE.contains("plotly.js 3.0.1"));
+}
+
+#[test]
+fn the_slowest_answer_ends_the_distribution() {
+    let mut histogram = LatencyHistogram::default();
+    (1..=1_000).for_each(|ms| histogram.record_ns(ms * 1_000_000));
+    let mut run = Run::of(&fixture::snapshots(3));
+    run.fold = RunFold::default();
+    let mut snapshot = fixture::snapshots(1).remove(0);
+    snapshot.latency.response = histogram.clone();
+    run.fold.add(&snapshot);
+    let plot = serde_json::to_value(&charts::distribution(&run.report()).plot).unwrap();
+    let (x, y) = (
+        plot["data"][0]["x"].as_array().unwrap(),
+        plot["data"][0]["y"].as_array().unwrap(),
+    );
+    assert_eq!(x.last().unwrap().as_f64(), Some(1_000.0));
+    let slowest = y.last().unwrap().as_f64().unwrap();
+    assert!((slowest - 1_000.0).abs() < 2.0, "{slowest}");
+    let rising = x.windows(2).all(|pair| pair[0].as_f64() < pair[1].as_f64());
+    assert!(rising, "every place on the scale has one point");
+}

@@ -121,10 +121,20 @@ impl ResultsDir {
     ///
     /// # Errors
     /// When the directory or its first file cannot be made.
-    pub fn create(parent: &Path, name: &str, started: Timestamp) -> Result<ResultsDir, ResultsError> {
-        let time = started.to_zoned(TimeZone::UTC).strftime("%Y%m%dT%H%M%SZ").to_string();
+    pub fn create(
+        parent: &Path,
+        name: &str,
+        started: Timestamp,
+    ) -> Result<ResultsDir, ResultsError> {
+        let time = started
+            .to_zoned(TimeZone::UTC)
+            .strftime("%Y%m%dT%H%M%SZ")
+            .to_string();
         let base = format!("{}-{time}", file_name_part(name));
-        let fail = |path: &Path, source| ResultsError::Create { path: path.to_owned(), source };
+        let fail = |path: &Path, source| ResultsError::Create {
+            path: path.to_owned(),
+            source,
+        };
         fs::create_dir_all(parent).map_err(|source| fail(parent, source))?;
         for number in 1..=MAX_TRIES {
             let path = match number {
@@ -141,12 +151,21 @@ impl ResultsDir {
                 Err(source) => return Err(fail(&path, source)),
             }
         }
-        Err(fail(&parent.join(base), io::ErrorKind::AlreadyExists.into()))
+        Err(fail(
+            &parent.join(base),
+            io::ErrorKind::AlreadyExists.into(),
+        ))
     }
 
     /// A directory that is already there, to write reports into.
     pub fn existing(path: &Path) -> ResultsDir {
-        ResultsDir { path: path.to_owned(), log: None, log_length: 0, missed: 0, error: None }
+        ResultsDir {
+            path: path.to_owned(),
+            log: None,
+            log_length: 0,
+            missed: 0,
+            error: None,
+        }
     }
 
     /// Where it lies.
@@ -160,7 +179,8 @@ impl ResultsDir {
         if let Err(source) = self.try_append(snapshot) {
             self.missed += 1;
             let path = self.path.join(SNAPSHOTS_FILE);
-            self.error.get_or_insert(ResultsError::Write { path, source });
+            self.error
+                .get_or_insert(ResultsError::Write { path, source });
         }
     }
 
@@ -227,7 +247,12 @@ impl ResultsDir {
         let path = self.path.join(name);
         let temporary = self.path.join(format!(".{name}.tmp"));
         let written = (|| {
-            let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)?;
             let mut file = BufWriter::new(file);
             fill(&mut file)?;
             let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -281,7 +306,11 @@ fn file_name_part(name: &str) -> String {
         }
     }
     let part = part.trim_matches(['-', '.']);
-    if part.is_empty() { "run".to_owned() } else { part.to_owned() }
+    if part.is_empty() {
+        "run".to_owned()
+    } else {
+        part.to_owned()
+    }
 }
 
 fn write_remedy(error: &io::Error) -> &'static str {

@@ -85,20 +85,34 @@ pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
 
 impl Second {
     fn row(&self) -> String {
-        let Latencies { response, service, lag } = &self.latency;
+        let Latencies {
+            response,
+            service,
+            lag,
+        } = &self.latency;
         let (users, requests, generator) = (&self.users, &self.requests, &self.generator);
         let mut row = Row::default();
         row.number(self.at_s);
         row.number(self.length_s);
         row.counts(&[users.active, users.target, users.in_flight]);
         row.number(self.rps);
-        row.counts(&[requests.done, requests.ok, requests.failed, requests.not_sent]);
+        row.counts(&[
+            requests.done,
+            requests.ok,
+            requests.failed,
+            requests.not_sent,
+        ]);
         row.number(self.error_rate);
         row.quantiles(response, &[0.50, 0.75, 0.90, 0.95, 0.99, 0.999]);
         row.latency(response, LatencyHistogram::max_ms);
         row.quantiles(service, &[0.50, 0.95, 0.99]);
         row.quantiles(lag, &[0.50, 0.99]);
-        row.counts(&[requests.bytes_in, requests.bytes_out, requests.connects, requests.retried]);
+        row.counts(&[
+            requests.bytes_in,
+            requests.bytes_out,
+            requests.connects,
+            requests.retried,
+        ]);
         row.optional(mean(&generator.cpu_percent));
         row.optional(generator.cpu_percent.iter().copied().reduce(f64::max));
         row.optional(mean(&generator.spin_percent));

@@ -33,7 +33,8 @@ impl StoredRun {
     /// # Errors
     /// When the directory is not one of ours, is empty, was written by a newer version, or is damaged.
     pub fn open(dir: &Path) -> Result<StoredRun, ResultsError> {
-        let info: RunInfo = read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
+        let info: RunInfo =
+            read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
         let ended: Option<RunSummary> = read_json(dir, SUMMARY_FILE, SUMMARY_SCHEMA)?;
         let mut fold = RunFold::default();
         let mut series = Series::default();
@@ -43,8 +44,17 @@ impl StoredRun {
             Ok(())
         })?;
         let outcome = ended.map_or(RunOutcome::Aborted, |summary| summary.outcome);
-        let summary = fold.finish(RunFacts { info: &info, outcome });
-        Ok(StoredRun { info, summary, fold, series, half_line })
+        let summary = fold.finish(RunFacts {
+            info: &info,
+            outcome,
+        });
+        Ok(StoredRun {
+            info,
+            summary,
+            fold,
+            series,
+            half_line,
+        })
     }
 
     /// What was asked, and where it ran.
@@ -98,7 +108,10 @@ pub(super) fn for_each_second<T: DeserializeOwned>(
             .by_ref()
             .take(MAX_LINE)
             .read_until(b'\n', &mut line)
-            .map_err(|source| ResultsError::Read { path: path.clone(), source })?;
+            .map_err(|source| ResultsError::Read {
+                path: path.clone(),
+                source,
+            })?;
         if length == 0 {
             break;
         }
@@ -112,14 +125,27 @@ pub(super) fn for_each_second<T: DeserializeOwned>(
             Err(_) if !line.ends_with(b"\n") && (length as u64) < MAX_LINE => half_line = true,
             Err(LineError::Schema(found)) => {
                 let expected = SNAPSHOT_SCHEMA;
-                return Err(ResultsError::Schema { path, line: number, found, expected });
+                return Err(ResultsError::Schema {
+                    path,
+                    line: number,
+                    found,
+                    expected,
+                });
             }
             Err(LineError::Malformed(reason)) => {
-                return Err(ResultsError::Malformed { path, line: number, reason });
+                return Err(ResultsError::Malformed {
+                    path,
+                    line: number,
+                    reason,
+                });
             }
         }
     }
-    if seconds == 0 { Err(ResultsError::Empty { path }) } else { Ok(half_line) }
+    if seconds == 0 {
+        Err(ResultsError::Empty { path })
+    } else {
+        Ok(half_line)
+    }
 }
 
 enum LineError {
@@ -152,19 +178,31 @@ fn read_json<T: DeserializeOwned>(
         Err(source) => return Err(ResultsError::Read { path, source }),
     };
     match serde_json::from_slice::<SchemaOnly>(&text) {
-        Ok(SchemaOnly { schema: found }) if found != expected => {
-            Err(ResultsError::Schema { path, line: 1, found, expected })
-        }
-        Ok(_) => serde_json::from_slice(&text).map(Some).map_err(|error| malformed(&path, &error)),
+        Ok(SchemaOnly { schema: found }) if found != expected => Err(ResultsError::Schema {
+            path,
+            line: 1,
+            found,
+            expected,
+        }),
+        Ok(_) => serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| malformed(&path, &error)),
         Err(error) => Err(malformed(&path, &error)),
     }
 }
 
 fn malformed(path: &Path, error: &serde_json::Error) -> ResultsError {
     let line = (error.line() as u64).max(1);
-    ResultsError::Malformed { path: path.to_owned(), line, reason: error.to_string() }
+    ResultsError::Malformed {
+        path: path.to_owned(),
+        line,
+        reason: error.to_string(),
+    }
 }
 
 fn foreign(dir: &Path, missing: &'static str) -> ResultsError {
-    ResultsError::Foreign { path: dir.to_owned(), missing }
+    ResultsError::Foreign {
+        path: dir.to_owned(),
+        missing,
+    }
 }

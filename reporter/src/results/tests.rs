@@ -1,1 +1,278 @@
+//! A results directory is written, read back, broken and refused.
 
+use super::*;
+use crate::{Format, fixture, regenerate};
+use loadforge_analysis::{RunFacts, RunFold, RunOutcome};
+use tempfile::TempDir;
+
+/// A directory with the first seconds of the synthetic run; `run.json` and `snapshots.jsonl` only, as after a kill.
+fn killed_run(parent: &Path, seconds: usize) -> (PathBuf, Vec<Snapshot>) {
+    let mut dir = ResultsDir::create(parent, "shop", Timestamp::UNIX_EPOCH).unwrap();
+    dir.write_run_info(&fixture::run_info()).unwrap();
+    let snapshots = fixture::snapshots(seconds);
+    for snapshot in &snapshots {
+        dir.append(snapshot);
+    }
+    assert!(dir.error().is_none());
+    (dir.path().to_owned(), snapshots)
+}
+
+fn summary_of(snapshots: &[Snapshot], outcome: RunOutcome) -> RunSummary {
+    let mut fold = RunFold::default();
+    snapshots.iter().for_each(|snapshot| fold.add(snapshot));
+    fold.finish(RunFacts {
+        info: &fixture::run_info(),
+        outcome,
+    })
+}
+
+fn json(value: &impl Serialize) -> serde_json::Value {
+    serde_json::to_value(value).unwrap()
+}
+
+fn append_to(path: &Path, bytes: &[u8]) {
+    OpenOptions::new()
+        .append(true)
+        .open(path)
+        .unwrap()
+        .write_all(bytes)
+        .unwrap();
+}
+
+#[test]
+fn a_directory_is_named_after_run_and_time_and_belongs_to_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = TempDir::new().unwrap();
+    let started: Timestamp = "2026-11-21T09:30:00.7Z".parse().unwrap();
+    let results = parent.path().join("results");
+    let names = [
+        ("shop", "shop"),
+        ("shop", "shop"),
+        ("../a b/ü", "a-b"),
+        ("", "run"),
+    ];
+    let made = names.map(|(name, _)| ResultsDir::create(&results, name, started).unwrap());
+    assert!(made[0].path().ends_with("shop-20261121T093000Z"));
+    assert!(made[1].path().ends_with("shop-20261121T093000Z-2"));
+    for (dir, (_, part)) in made.iter().zip(names) {
+        let name = dir.path().file_name().unwrap().to_str().unwrap();
+        assert!(name.starts_with(&format!("{part}-2026")), "{name}");
+        assert_eq!(dir.path().parent(), Some(results.as_path()));
+        assert_eq!(
+            fs::metadata(dir.path()).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+    }
+}
+
+#[test]
+fn a_place_that_cannot_hold_the_directory_is_named_with_the_remedy() {
+    let parent = TempDir::new().unwrap();
+    let file = parent.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = ResultsDir::create(&file, "shop", Timestamp::UNIX_EPOCH)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains(file.to_str().unwrap()) && error.contains("--output"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_completed_run_folds_to_the_summary_that_was_written() {
+    let parent = TempDir::new().unwrap();
+    let (path, snapshots) = killed_run(parent.path(), 40);
+    let summary = summary_of(&snapshots, RunOutcome::Completed);
+    ResultsDir::existing(&path).write_summary(&summary).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_slice(&fs::read(path.join(SUMMARY_FILE)).unwrap()).unwrap();
+    let stored = StoredRun::open(&path).unwrap();
+    assert_eq!(json(stored.summary()), written);
+    assert_eq!(stored.series().points().len(), 40);
+    assert_eq!(stored.histograms().response.len(), summary.requests.sent);
+    assert!(!stored.half_line());
+}
+
+#[test]
+fn a_killed_run_with_half_a_line_is_reported_as_cut_off() {
+    let parent = TempDir::new().unwrap();
+    let (path, snapshots) = killed_run(parent.path(), 30);
+    let line = serde_json::to_vec(&snapshots[29]).unwrap();
+    append_to(&path.join(SNAPSHOTS_FILE), &line[..line.len() / 2]);
+
+    let stored = StoredRun::open(&path).unwrap();
+    assert!(stored.half_line());
+    assert_eq!(
+        json(stored.summary()),
+        json(&summary_of(&snapshots, RunOutcome::Aborted))
+    );
+
+    let summary = regenerate(&path, &Format::ALL).unwrap();
+    assert_eq!(summary.outcome, RunOutcome::Aborted);
+    let page = fs::read_to_string(path.join(REPORT_FILE)).unwrap();
+    assert!(
+        page.contains("cut off after 30 s of the 3 min planned"),
+        "the page says when"
+    );
+    // Made again from its own summary it stays what it was.
+    let again = regenerate(&path, &Format::ALL).unwrap();
+    assert_eq!(json(&again), json(&summary));
+    assert_eq!(fs::read_to_string(path.join(REPORT_FILE)).unwrap(), page);
+}
+
+#[test]
+fn a_whole_last_line_without_its_line_break_counts() {
+    let parent = TempDir::new().unwrap();
+    let (path, _) = killed_run(parent.path(), 5);
+    let log = path.join(SNAPSHOTS_FILE);
+    let length = fs::metadata(&log).unwrap().len();
+    OpenOptions::new()
+        .write(true)
+        .open(&log)
+        .unwrap()
+        .set_len(length - 1)
+        .unwrap();
+    let stored = StoredRun::open(&path).unwrap();
+    assert!(!stored.half_line());
+    assert_eq!(stored.series().points().len(), 5);
+}
+
+#[test]
+fn foreign_empty_damaged_and_newer_directories_are_refused_with_place_and_remedy() {
+    type Damage = fn(&Path);
+    let rows: [(&str, Damage, &[&str]); 8] = [
+        (
+            "no run.json",
+            |dir| fs::remove_file(dir.join(RUN_FILE)).unwrap(),
+            &["no run.json", "loadforge run"],
+        ),
+        (
+            "no snapshots",
+            |dir| fs::remove_file(dir.join(SNAPSHOTS_FILE)).unwrap(),
+            &["no snapshots.jsonl"],
+        ),
+        (
+            "no second",
+            |dir| fs::write(dir.join(SNAPSHOTS_FILE), "").unwrap(),
+            &["no complete second"],
+        ),
+        (
+            "half a first line",
+            |dir| fs::write(dir.join(SNAPSHOTS_FILE), "{\"sche").unwrap(),
+            &["no complete second"],
+        ),
+        (
+            "garbage in the middle",
+            |dir| append_to(&dir.join(SNAPSHOTS_FILE), b"garbage\n{}\n"),
+            &["snapshots.jsonl line 6", "damaged"],
+        ),
+        (
+            "a newer second",
+            |dir| {
+                append_to(
+                    &dir.join(SNAPSHOTS_FILE),
+                    b"{\"schema\":\"loadforge.snapshot/9\"}\n",
+                );
+            },
+            &["snapshots.jsonl line 6", "loadforge.snapshot/9", "newer"],
+        ),
+        (
+            "a newer run",
+            |dir| fs::write(dir.join(RUN_FILE), "{\"schema\":\"loadforge.run/2\"}").unwrap(),
+            &["run.json line 1", "loadforge.run/2", "loadforge.run/1"],
+        ),
+        (
+            "a damaged summary",
+            |dir| fs::write(dir.join(SUMMARY_FILE), "{\n\"schema\": 3").unwrap(),
+            &["summary.json line 2", "delete it"],
+        ),
+    ];
+    for (name, damage, words) in rows {
+        let parent = TempDir::new().unwrap();
+        let (path, _) = killed_run(parent.path(), 5);
+        damage(&path);
+        let error = StoredRun::open(&path).unwrap_err().to_string();
+        for word in words {
+            assert!(
+                error.contains(word),
+                "{name}: “{word}” is missing in: {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_remembered_and_the_run_goes_on() {
+    let parent = TempDir::new().unwrap();
+    let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    let snapshots = fixture::snapshots(3);
+    dir.append(&snapshots[0]);
+    let whole = dir
+        .log
+        .replace(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    dir.append(&snapshots[1]);
+    dir.log = whole;
+    dir.append(&snapshots[2]);
+    assert_eq!(dir.missed_seconds(), 1);
+    let error = dir.take_error().unwrap().to_string();
+    assert!(
+        error.contains(SNAPSHOTS_FILE) && error.contains("loadforge report"),
+        "{error}"
+    );
+    let text = fs::read_to_string(dir.path().join(SNAPSHOTS_FILE)).unwrap();
+    let seconds: Vec<Snapshot> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(
+        seconds.iter().map(|second| second.at_s).collect::<Vec<_>>(),
+        [1.0, 3.0]
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_finished_leaves_nothing_behind() {
+    let parent = TempDir::new().unwrap();
+    let (path, _) = killed_run(parent.path(), 2);
+    append_to(&path.join(SNAPSHOTS_FILE), b"garbage\n");
+    let error = ResultsDir::existing(&path).write_series_csv().unwrap_err();
+    assert!(
+        matches!(error, ResultsError::Malformed { line: 3, .. }),
+        "{error}"
+    );
+    let mut names: Vec<_> = fs::read_dir(&path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, [RUN_FILE, SNAPSHOTS_FILE]);
+}
+
+#[test]
+fn the_table_has_a_row_a_second_and_no_cell_but_numbers() {
+    let parent = TempDir::new().unwrap();
+    let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    for snapshot in fixture::hostile_snapshots(4)
+        .iter()
+        .chain(&fixture::idle_snapshots(1))
+    {
+        dir.append(snapshot);
+    }
+    dir.write_series_csv().unwrap();
+    let table = fs::read_to_string(dir.path().join(SERIES_FILE)).unwrap();
+    for row in table.lines().skip(1) {
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(
+            cells.len(),
+            table.lines().next().unwrap().split(',').count()
+        );
+        assert!(
+            cells
+                .iter()
+                .all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok()),
+            "{row}"
+        );
+    }
+    insta::assert_snapshot!("series_csv", table);
+}

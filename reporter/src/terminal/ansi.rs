@@ -35,19 +35,28 @@ impl Sgr {
     }
 
     fn wrap(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
 /// Text without control characters, which a hostile server could use to write over the screen.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    text.chars()
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect()
 }
 
 /// Text of exactly this many columns: cut with "…" or filled with blanks, whatever the width of its characters.
 pub(super) fn fit(text: &str, columns: usize) -> String {
     let mut fitted = clip(text, columns);
-    fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(fitted.width())));
+    fitted.extend(std::iter::repeat_n(
+        ' ',
+        columns.saturating_sub(fitted.width()),
+    ));
     fitted
 }
 
@@ -88,7 +97,11 @@ pub(super) fn buffer_lines(buffer: &Buffer, colour: bool) -> Vec<String> {
                 let cell = &buffer[(x, y)];
                 // The cells behind a wide character are its own.
                 skip = cell.symbol().width().saturating_sub(1);
-                let wanted = if colour { codes(cell.fg, cell.modifier) } else { String::new() };
+                let wanted = if colour {
+                    codes(cell.fg, cell.modifier)
+                } else {
+                    String::new()
+                };
                 if wanted != style {
                     line.push_str("\x1b[0m");
                     line.push_str(&wanted);
@@ -122,7 +135,11 @@ fn codes(foreground: Color, modifier: Modifier) -> String {
         Color::Cyan => codes.push("36"),
         _ => {}
     }
-    if codes.is_empty() { String::new() } else { format!("\x1b[{}m", codes.join(";")) }
+    if codes.is_empty() {
+        String::new()
+    } else {
+        format!("\x1b[{}m", codes.join(";"))
+    }
 }
 
 #[cfg(test)]
@@ -131,10 +148,20 @@ mod tests {
 
     #[test]
     fn odd_names_take_exactly_their_columns() {
-        for text in ["home", "a very long endpoint name indeed", "検索ページの結果", "naïve 🛒 basket", ""] {
+        for text in [
+            "home",
+            "a very long endpoint name indeed",
+            "検索ページの結果",
+            "naïve 🛒 basket",
+            "",
+        ] {
             for columns in [0, 1, 2, 5, 8, 40] {
                 let fitted = fit(text, columns);
-                assert_eq!(fitted.width(), columns, "“{text}” in {columns} columns: “{fitted}”");
+                assert_eq!(
+                    fitted.width(),
+                    columns,
+                    "“{text}” in {columns} columns: “{fitted}”"
+                );
             }
         }
     }
@@ -142,6 +169,9 @@ mod tests {
     #[test]
     fn a_name_cannot_smuggle_an_escape_sequence_onto_the_screen() {
         let fitted = fit("evil\x1b[2Jname\r\n", 20);
-        assert!(!fitted.contains(|char: char| char.is_control()), "{fitted:?}");
+        assert!(
+            !fitted.contains(|char: char| char.is_control()),
+            "{fitted:?}"
+        );
     }
 }

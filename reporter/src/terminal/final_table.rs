@@ -27,7 +27,10 @@ pub fn final_table(
     results_dir: Option<&Path>,
     colour: bool,
 ) -> String {
-    let mut table = Table { text: String::new(), sgr: Sgr(colour) };
+    let mut table = Table {
+        text: String::new(),
+        sgr: Sgr(colour),
+    };
     table.heading(summary);
     table.verdict(summary);
     table.counts(summary);
@@ -39,8 +42,15 @@ pub fn final_table(
     table.conservation(summary);
     if let Some(dir) = results_dir {
         let report = dir.join(REPORT_FILE);
-        let place = if report.exists() { report } else { dir.to_owned() };
-        table.line(&format!("report  {}", printable(&place.display().to_string())));
+        let place = if report.exists() {
+            report
+        } else {
+            dir.to_owned()
+        };
+        table.line(&format!(
+            "report  {}",
+            printable(&place.display().to_string())
+        ));
     }
     table.text
 }
@@ -77,7 +87,11 @@ impl Table {
 
     fn heading(&mut self, summary: &RunSummary) {
         self.line("");
-        let words = format!("{} · {}", format::span(summary.duration_s), words::outcome_words(summary));
+        let words = format!(
+            "{} · {}",
+            format::span(summary.duration_s),
+            words::outcome_words(summary)
+        );
         let room = WIDTH - INDENT.len() - words.width() - 3;
         let name = self.sgr.bold(&clip(&summary.name, room));
         self.line(&format!("{name} · {words}"));
@@ -91,7 +105,11 @@ impl Table {
             VerdictLevel::Suspect => self.sgr.yellow(word),
             VerdictLevel::Invalid => self.sgr.red(word),
         };
-        self.line(&format!("{}  {}.", self.sgr.bold(&word), words::verdict_heading(level)));
+        self.line(&format!(
+            "{}  {}.",
+            self.sgr.bold(&word),
+            words::verdict_heading(level)
+        ));
         for reason in &summary.verdict.reasons {
             self.paragraph("  · ", reason);
         }
@@ -101,17 +119,44 @@ impl Table {
         let requests = &summary.requests;
         let done = requests.ok + requests.failed;
         self.line("");
-        let failed = format!("{} failed ({})", format::count(requests.failed), format::percent(summary.error_rate));
-        let failed = if requests.failed > 0 { self.sgr.red(&failed) } else { failed };
-        let rate = self.sgr.bold(&format!("{} a second", format::rate(requests.rps_mean)));
-        self.row("requests", &format!("{}, {rate}, {failed}", self.sgr.bold(&format::count(done))));
+        let failed = format!(
+            "{} failed ({})",
+            format::count(requests.failed),
+            format::percent(summary.error_rate)
+        );
+        let failed = if requests.failed > 0 {
+            self.sgr.red(&failed)
+        } else {
+            failed
+        };
+        let rate = self
+            .sgr
+            .bold(&format!("{} a second", format::rate(requests.rps_mean)));
+        self.row(
+            "requests",
+            &format!("{}, {rate}, {failed}", self.sgr.bold(&format::count(done))),
+        );
         let users = &summary.users;
-        let users = format!("{} at peak, {} asked for", format::count(users.peak), format::count(users.target_peak));
+        let users = format!(
+            "{} at peak, {} asked for",
+            format::count(users.peak),
+            format::count(users.target_peak)
+        );
         self.row("users", &users);
-        let data = format!("{} received, {} sent", format::bytes(requests.bytes_in), format::bytes(requests.bytes_out));
+        let data = format!(
+            "{} received, {} sent",
+            format::bytes(requests.bytes_in),
+            format::bytes(requests.bytes_out)
+        );
         self.row("data", &data);
         let connects = format::plural(requests.connects, "connection");
-        self.row("wire", &format!("{connects} made, {} sent again", format::plural(requests.retried, "request")));
+        self.row(
+            "wire",
+            &format!(
+                "{connects} made, {} sent again",
+                format::plural(requests.retried, "request")
+            ),
+        );
     }
 
     fn row(&mut self, label: &str, text: &str) {
@@ -121,18 +166,30 @@ impl Table {
 
     fn latencies(&mut self, summary: &RunSummary) {
         let columns = ["p50", "p75", "p90", "p95", "p99", "p99.9", "max"];
-        let heading: String = columns.iter().map(|column| format!("{column:>9}")).collect();
+        let heading: String = columns
+            .iter()
+            .map(|column| format!("{column:>9}"))
+            .collect();
         self.section(&format!("{}{heading}", fit("latency", 10)));
-        let rows = [("response", &summary.response_ms), ("service", &summary.service_ms), ("lag", &summary.lag_ms)];
+        let rows = [
+            ("response", &summary.response_ms),
+            ("service", &summary.service_ms),
+            ("lag", &summary.lag_ms),
+        ];
         let measured = summary.requests.ok + summary.requests.failed > 0;
         for (label, figures) in rows {
-            let cells: String = percentiles(figures, measured).iter().map(|cell| format!("{cell:>9}")).collect();
+            let cells: String = percentiles(figures, measured)
+                .iter()
+                .map(|cell| format!("{cell:>9}"))
+                .collect();
             self.line(&format!("{}{cells}", fit(label, 10)));
         }
     }
 
     fn bars(&mut self, response: &LatencyHistogram) {
-        let Some((edges, counts)) = response_bars(response) else { return };
+        let Some((edges, counts)) = response_bars(response) else {
+            return;
+        };
         self.section("response times");
         let most = counts.iter().copied().max().unwrap_or(0).max(1);
         let all = response.len().max(1);
@@ -144,7 +201,10 @@ impl Table {
             let bar = bar(*count as f64 / most as f64);
             let bar = self.sgr.cyan(&fit(&bar, BAR_WIDTH));
             let share = format::percent(*count as f64 / all as f64);
-            self.line(&format!("{range}  {bar} {:>11} {share:>9}", format::count(*count)));
+            self.line(&format!(
+                "{range}  {bar} {:>11} {share:>9}",
+                format::count(*count)
+            ));
         }
     }
 
@@ -155,13 +215,29 @@ impl Table {
         const NAME: usize = 26;
         self.section(&format!(
             "{}{:>11}{:>9}{:>8}{:>8}{:>8}{:>8}",
-            fit("endpoint", NAME), "requests", "failed", "/s", "p50", "p95", "p99"
+            fit("endpoint", NAME),
+            "requests",
+            "failed",
+            "/s",
+            "p50",
+            "p95",
+            "p99"
         ));
         for endpoint in endpoints.iter().take(MAX_ROWS) {
             let name = format!("{} {}", endpoint.method, endpoint.name);
             let failed = format!("{:>9}", format::short_count(endpoint.failed));
-            let failed = if endpoint.failed > 0 { self.sgr.red(&failed) } else { failed };
-            let latency = |ms: f64| if endpoint.sent > 0 { format::latency(ms) } else { format::NONE.to_owned() };
+            let failed = if endpoint.failed > 0 {
+                self.sgr.red(&failed)
+            } else {
+                failed
+            };
+            let latency = |ms: f64| {
+                if endpoint.sent > 0 {
+                    format::latency(ms)
+                } else {
+                    format::NONE.to_owned()
+                }
+            };
             let figures = &endpoint.response_ms;
             self.line(&format!(
                 "{}{:>11}{failed}{:>8}{:>8}{:>8}{:>8}",
@@ -184,7 +260,10 @@ impl Table {
         for error in summary.errors.iter().take(MAX_ROWS) {
             let count = self.sgr.red(&format!("{:>11}", format::count(error.count)));
             let detail = clip(&error.detail, WIDTH - INDENT.len() - 11 - 2 - 13);
-            self.line(&format!("{count}  {}{detail}", fit(error.kind.as_str(), 13)));
+            self.line(&format!(
+                "{count}  {}{detail}",
+                fit(error.kind.as_str(), 13)
+            ));
         }
         self.rest(summary.errors.len());
     }
@@ -201,18 +280,29 @@ impl Table {
         }
         self.section("thresholds");
         for threshold in &summary.thresholds {
-            let mark = if threshold.passed { self.sgr.green("✓ met") } else { self.sgr.red("✗ not met") };
+            let mark = if threshold.passed {
+                self.sgr.green("✓ met")
+            } else {
+                self.sgr.red("✗ not met")
+            };
             let blanks = if threshold.passed { "      " } else { "  " };
             let measured = words::threshold_actual(threshold);
             let room = WIDTH - INDENT.len() - 11 - 12 - measured.width();
-            self.line(&format!("{mark}{blanks}{}  measured {measured}", clip(&threshold.expr, room)));
+            self.line(&format!(
+                "{mark}{blanks}{}  measured {measured}",
+                clip(&threshold.expr, room)
+            ));
         }
     }
 
     fn conservation(&mut self, summary: &RunSummary) {
         self.line("");
         for equation in words::conservation(summary) {
-            let equation = if words::conserved(summary) { self.sgr.dim(&equation) } else { self.sgr.red(&equation) };
+            let equation = if words::conserved(summary) {
+                self.sgr.dim(&equation)
+            } else {
+                self.sgr.red(&equation)
+            };
             self.line(&equation);
         }
         self.line("");
@@ -220,9 +310,23 @@ impl Table {
 }
 
 fn percentiles(figures: &Percentiles, measured: bool) -> [String; 7] {
-    let Percentiles { p50, p75, p90, p95, p99, p999, max, .. } = *figures;
-    [p50, p75, p90, p95, p99, p999, max]
-        .map(|ms| if measured { format::latency(ms) } else { format::NONE.to_owned() })
+    let Percentiles {
+        p50,
+        p75,
+        p90,
+        p95,
+        p99,
+        p999,
+        max,
+        ..
+    } = *figures;
+    [p50, p75, p90, p95, p99, p999, max].map(|ms| {
+        if measured {
+            format::latency(ms)
+        } else {
+            format::NONE.to_owned()
+        }
+    })
 }
 
 /// Edges in ms and the counts between them: even steps up to the p99, and one bar for all above it. Even steps keep the

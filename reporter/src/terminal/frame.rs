@@ -44,7 +44,11 @@ impl LiveState {
     pub(super) fn new(info: &RunInfo) -> LiveState {
         LiveState {
             name: printable(&info.name),
-            origin: info.origins.first().map(|origin| printable(origin)).unwrap_or_default(),
+            origin: info
+                .origins
+                .first()
+                .map(|origin| printable(origin))
+                .unwrap_or_default(),
             planned_s: info.duration_s,
             last: None,
             rates: VecDeque::with_capacity(HISTORY),
@@ -63,7 +67,10 @@ impl LiveState {
             *self.errors.entry(error.kind).or_default() += error.count;
         }
         for endpoint in &snapshot.endpoints {
-            let label = endpoint_label(endpoint.method.map_or("", |method| method.as_str()), &endpoint.name);
+            let label = endpoint_label(
+                endpoint.method.map_or("", |method| method.as_str()),
+                &endpoint.name,
+            );
             if self.endpoints.len() < MAX_NAMES || self.endpoints.contains_key(&label) {
                 let counts = self.endpoints.entry(label).or_default();
                 counts.done += endpoint.done;
@@ -77,11 +84,23 @@ impl LiveState {
 /// The frame for this state: as wide as asked, at most as high.
 pub(super) fn draw(state: &LiveState, width: u16, max_height: u16) -> Buffer {
     let width = width.min(100);
-    let endpoints = state.last.as_ref().map_or(0, |last| last.endpoints.len().min(MAX_ENDPOINTS));
-    let wanted = 7 + if endpoints > 0 { endpoints as u16 + 2 } else { 0 };
+    let endpoints = state
+        .last
+        .as_ref()
+        .map_or(0, |last| last.endpoints.len().min(MAX_ENDPOINTS));
+    let wanted = 6 + if endpoints > 0 {
+        endpoints as u16 + 2
+    } else {
+        0
+    };
     let mut buffer = Buffer::empty(Rect::new(0, 0, width, wanted.min(max_height)));
-    let Some(last) = &state.last else { return buffer };
-    let mut rows = Rows { buffer: &mut buffer, next: 0 };
+    let Some(last) = &state.last else {
+        return buffer;
+    };
+    let mut rows = Rows {
+        buffer: &mut buffer,
+        next: 0,
+    };
     rows.line(title(state, last));
     rows.widget(|area, buffer| progress(state, last, area, buffer));
     rows.widget(|area, buffer| throughput(state, last, area, buffer));
@@ -136,12 +155,22 @@ fn title<'a>(state: &'a LiveState, last: &Snapshot) -> Line<'a> {
 }
 
 fn progress(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer) {
-    let ratio = if state.planned_s > 0.0 { (last.at_s / state.planned_s).clamp(0.0, 1.0) } else { 0.0 };
-    let total = if state.planned_s > 0.0 { format::clock(state.planned_s) } else { "∞".to_owned() };
+    let ratio = if state.planned_s > 0.0 {
+        (last.at_s / state.planned_s).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let total = if state.planned_s > 0.0 {
+        format::clock(state.planned_s)
+    } else {
+        "∞".to_owned()
+    };
     let time = fit(&format!("{} / {total}", format::clock(last.at_s)), 15);
     LineGauge::default()
         .ratio(ratio)
         .label(Line::from(vec![label("elapsed"), Span::raw(time)]))
+        .filled_symbol("━")
+        .unfilled_symbol("─")
         .filled_style(Style::new().fg(Color::Cyan))
         .unfilled_style(DIM)
         .render(area, buffer);
@@ -149,7 +178,11 @@ fn progress(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer)
 
 fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer) {
     let rate = format!("{}/s", format::rate(last.rps));
-    let users = format!("{} of {} users", format::count(last.users.active), format::count(last.users.target));
+    let users = format!(
+        "{} of {} users",
+        format::count(last.users.active),
+        format::count(last.users.target)
+    );
     let line = Line::from(vec![
         label("requests"),
         Span::styled(fit(&rate, 16), BOLD),
@@ -157,11 +190,23 @@ fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffe
     ]);
     let used = (line.width() as u16).min(area.width);
     line.render(area, buffer);
-    let room = Rect { x: area.x + used, width: area.width - used, ..area };
+    let room = Rect {
+        x: area.x + used,
+        width: area.width - used,
+        ..area
+    };
     let shown = state.rates.len().min(room.width as usize);
-    let rates: Vec<u64> = state.rates.iter().skip(state.rates.len() - shown).copied().collect();
+    let rates: Vec<u64> = state
+        .rates
+        .iter()
+        .skip(state.rates.len() - shown)
+        .copied()
+        .collect();
     // Scaled from zero: a sparkline that starts at its minimum makes noise look like a crash.
-    Sparkline::default().data(&rates).style(Style::new().fg(Color::Cyan)).render(room, buffer);
+    Sparkline::default()
+        .data(&rates)
+        .style(Style::new().fg(Color::Cyan))
+        .render(room, buffer);
 }
 
 fn latencies(last: &Snapshot) -> Line<'static> {
@@ -181,7 +226,13 @@ fn latencies(last: &Snapshot) -> Line<'static> {
 
 fn errors(state: &LiveState, last: &Snapshot) -> Line<'static> {
     let mut spans = vec![label("errors")];
-    let failing = |count: u64| if count > 0 { Style::new().fg(Color::Red) } else { Style::new() };
+    let failing = |count: u64| {
+        if count > 0 {
+            Style::new().fg(Color::Red)
+        } else {
+            Style::new()
+        }
+    };
     let now = fit(&format!("{} now", format::percent(last.error_rate)), 16);
     spans.push(Span::styled(now, failing(last.requests.failed)));
     let mut kinds: Vec<_> = state.errors.iter().collect();
@@ -203,9 +254,17 @@ fn generator(last: &Snapshot) -> Line<'static> {
     let alive = generator.alive.iter().filter(|alive| **alive).count();
     let lost = generator.alive.len() - alive;
     let busiest = generator.cpu_percent.iter().copied().fold(0.0, f64::max);
-    let busy = if busiest >= 90.0 { Style::new().fg(Color::Yellow) } else { Style::new() };
+    let busy = if busiest >= 90.0 {
+        Style::new().fg(Color::Yellow)
+    } else {
+        Style::new()
+    };
     let lag = &last.latency.lag;
-    let lag = if lag.is_empty() { format::NONE.to_owned() } else { format::latency(lag.quantile_ms(0.99)) };
+    let lag = if lag.is_empty() {
+        format::NONE.to_owned()
+    } else {
+        format::latency(lag.quantile_ms(0.99))
+    };
     let mut spans = vec![
         label("generator"),
         Span::styled(fit(&format!("CPU {busiest:.0} %"), 16), busy),
@@ -213,7 +272,10 @@ fn generator(last: &Snapshot) -> Line<'static> {
         Span::raw(format::plural(alive as u64, "worker")),
     ];
     if lost > 0 {
-        spans.push(Span::styled(format!(", {lost} lost"), Style::new().fg(Color::Red)));
+        spans.push(Span::styled(
+            format!(", {lost} lost"),
+            Style::new().fg(Color::Red),
+        ));
     }
     Line::from(spans)
 }
@@ -234,7 +296,10 @@ fn endpoint_table(state: &LiveState, last: &Snapshot, width: usize, rows: &mut R
         .endpoints
         .iter()
         .map(|window| {
-            let label = endpoint_label(window.method.map_or("", |method| method.as_str()), &window.name);
+            let label = endpoint_label(
+                window.method.map_or("", |method| method.as_str()),
+                &window.name,
+            );
             let counts = state.endpoints.get(&label).copied().unwrap_or_default();
             (label, counts, window)
         })
@@ -243,12 +308,21 @@ fn endpoint_table(state: &LiveState, last: &Snapshot, width: usize, rows: &mut R
     for (label, counts, window) in windows.into_iter().take(MAX_ENDPOINTS) {
         let latency = |quantile| format::latency(window.response.quantile_ms(quantile));
         let failed = fit_left(&format::short_count(counts.failed), 9);
-        let style = if counts.failed > 0 { Style::new().fg(Color::Red) } else { Style::new() };
+        let style = if counts.failed > 0 {
+            Style::new().fg(Color::Red)
+        } else {
+            Style::new()
+        };
         rows.line(Line::from(vec![
             Span::raw(fit(&label, name)),
             Span::raw(fit_left(&format::short_count(counts.done), 10)),
             Span::styled(failed, style),
-            Span::raw(format!("{:>9}{:>9}{:>9}", latency(0.50), latency(0.95), latency(0.99))),
+            Span::raw(format!(
+                "{:>9}{:>9}{:>9}",
+                latency(0.50),
+                latency(0.95),
+                latency(0.99)
+            )),
         ]));
     }
 }
@@ -258,5 +332,9 @@ fn fit_left(text: &str, columns: usize) -> String {
 }
 
 fn endpoint_label(method: &str, name: &str) -> String {
-    if method.is_empty() { printable(name) } else { format!("{method} {}", printable(name)) }
+    if method.is_empty() {
+        printable(name)
+    } else {
+        format!("{method} {}", printable(name))
+    }
 }

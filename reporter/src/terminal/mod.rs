@@ -75,7 +75,11 @@ impl Live {
             anstream::AutoStream::choice(&io::stderr()),
             anstream::ColorChoice::Never
         );
-        Live { state: LiveState::new(info), shown_as, colour }
+        Live {
+            state: LiveState::new(info),
+            shown_as,
+            colour,
+        }
     }
 
     /// Shows the run's next second. Errors of the terminal are passed over: a closed terminal does not end a run.
@@ -112,9 +116,17 @@ impl Live {
 
     /// Draws the last frame again when the terminal has changed its size; for a caller that sees SIGWINCH.
     pub fn redraw(&mut self) {
-        let ShownAs::Frames(painted) = &mut self.shown_as else { return };
-        let Some((width, height)) = terminal_size() else { return };
-        if painted.lines > 0 && width != painted.width && width >= MIN_SIZE.0 && height >= MIN_SIZE.1 {
+        let ShownAs::Frames(painted) = &mut self.shown_as else {
+            return;
+        };
+        let Some((width, height)) = terminal_size() else {
+            return;
+        };
+        if painted.lines > 0
+            && width != painted.width
+            && width >= MIN_SIZE.0
+            && height >= MIN_SIZE.1
+        {
             let (frame, now) = paint(&self.state, width, height, self.colour);
             emit(&(erase(*painted, width) + &frame));
             *painted = now;
@@ -152,7 +164,13 @@ fn paint(state: &LiveState, width: u16, height: u16, colour: bool) -> (String, P
         text.push_str(line);
         text.push('\n');
     }
-    (text, Painted { lines: lines.len() as u16, width })
+    (
+        text,
+        Painted {
+            lines: lines.len() as u16,
+            width,
+        },
+    )
 }
 
 /// Bytes that take the last frame off the screen. In a terminal that has become narrower each of its lines
@@ -161,8 +179,15 @@ fn erase(painted: Painted, width: u16) -> String {
     if painted.lines == 0 {
         return String::new();
     }
-    let rows_per_line = painted.width.saturating_sub(1).max(1).div_ceil(width.max(1));
-    format!("\r\x1b[{}A\x1b[J", u32::from(painted.lines) * u32::from(rows_per_line))
+    let rows_per_line = painted
+        .width
+        .saturating_sub(1)
+        .max(1)
+        .div_ceil(width.max(1));
+    format!(
+        "\r\x1b[{}A\x1b[J",
+        u32::from(painted.lines) * u32::from(rows_per_line)
+    )
 }
 
 /// Events as lines that stay in the scrollback.
@@ -175,8 +200,14 @@ fn event_lines(events: &[Event], colour: bool) -> String {
         text.push_str(&sgr.yellow(&line));
         text.push('\n');
     }
-    if let Some(more) = events.len().checked_sub(MAX_EVENTS_A_SECOND).filter(|more| *more > 0) {
-        text.push_str(&format!("        and {more} more in this second, see the report\n"));
+    if let Some(more) = events
+        .len()
+        .checked_sub(MAX_EVENTS_A_SECOND)
+        .filter(|more| *more > 0)
+    {
+        text.push_str(&format!(
+            "        and {more} more in this second, see the report\n"
+        ));
     }
     text
 }
@@ -185,7 +216,9 @@ fn event_lines(events: &[Event], colour: bool) -> String {
 fn emit(text: &str) {
     let mut stream = io::stderr().lock();
     // Nobody is left to be told when the terminal is gone.
-    let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
+    let _ = stream
+        .write_all(text.as_bytes())
+        .and_then(|()| stream.flush());
 }
 
 #[cfg(test)]

@@ -223,6 +223,13 @@ pub(super) fn read_name(node: &Node<'_>) -> Option<String> {
         );
         return None;
     }
+    if value != written {
+        node.problem(
+            "a name stands in every report, so it cannot hold an environment variable",
+            "write the name out, or leave it out",
+        );
+        return None;
+    }
     Some(value)
 }
 

@@ -32,10 +32,17 @@ struct Manifest<'a> {
 /// Checks every `Cargo.toml`.
 pub(super) fn check(files: &[TextFile], findings: &mut Vec<Finding>) {
     let mut manifests = Vec::new();
-    for file in files.iter().filter(|file| file.path.rsplit('/').next() == Some("Cargo.toml")) {
+    for file in files
+        .iter()
+        .filter(|file| file.path.rsplit('/').next() == Some("Cargo.toml"))
+    {
         match file.text.parse::<Table>() {
             Ok(table) => {
-                manifests.push(Manifest { file, package: package(&table), uses: uses(&table) });
+                manifests.push(Manifest {
+                    file,
+                    package: package(&table),
+                    uses: uses(&table),
+                });
                 check_comments(file, findings);
             }
             Err(error) => findings.push(Finding {
@@ -53,19 +60,33 @@ pub(super) fn check(files: &[TextFile], findings: &mut Vec<Finding>) {
 }
 
 fn package(table: &Table) -> Option<String> {
-    table.get("package")?.get("name")?.as_str().map(str::to_owned)
+    table
+        .get("package")?
+        .get("name")?
+        .as_str()
+        .map(str::to_owned)
 }
 
 fn uses(table: &Table) -> Vec<(String, bool)> {
     let mut uses = Vec::new();
     let targets = table.get("target").and_then(Value::as_table);
-    let tables = std::iter::once(table)
-        .chain(targets.into_iter().flat_map(|targets| targets.values()).filter_map(Value::as_table));
+    let tables = std::iter::once(table).chain(
+        targets
+            .into_iter()
+            .flat_map(|targets| targets.values())
+            .filter_map(Value::as_table),
+    );
     for table in tables {
-        for (key, only_tests) in
-            [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)]
-        {
-            let names = table.get(key).and_then(Value::as_table).into_iter().flat_map(Table::iter);
+        for (key, only_tests) in [
+            ("dependencies", false),
+            ("build-dependencies", false),
+            ("dev-dependencies", true),
+        ] {
+            let names = table
+                .get(key)
+                .and_then(Value::as_table)
+                .into_iter()
+                .flat_map(Table::iter);
             for (name, value) in names {
                 // A renamed dependency carries its real name.
                 let name = value.get("package").and_then(Value::as_str).unwrap_or(name);
@@ -79,14 +100,24 @@ fn uses(table: &Table) -> Vec<(String, bool)> {
 }
 
 fn floor(name: &str) -> Option<u8> {
-    FLOORS.iter().find(|(known, _)| *known == name).map(|(_, floor)| *floor)
+    FLOORS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, floor)| *floor)
 }
 
 fn check_floors(manifest: &Manifest<'_>, findings: &mut Vec<Finding>) {
-    let Some(package) = &manifest.package else { return };
+    let Some(package) = &manifest.package else {
+        return;
+    };
     let mut add = |what, word: &str, remedy| {
         let line = line_of(&manifest.file.text, word);
-        findings.push(Finding { file: manifest.file.path.clone(), line, what, remedy });
+        findings.push(Finding {
+            file: manifest.file.path.clone(),
+            line,
+            what,
+            remedy,
+        });
     };
     let known = package == ASIDE || floor(package).is_some();
     if !known {
@@ -113,12 +144,18 @@ fn check_cycles(manifests: &[Manifest<'_>], findings: &mut Vec<Finding>) {
     let uses: BTreeMap<&str, Vec<&str>> = manifests
         .iter()
         .filter_map(|manifest| {
-            let used = manifest.uses.iter().map(|(name, _)| name.as_str()).collect();
+            let used = manifest
+                .uses
+                .iter()
+                .map(|(name, _)| name.as_str())
+                .collect();
             Some((manifest.package.as_deref()?, used))
         })
         .collect();
     for manifest in manifests {
-        let Some(package) = manifest.package.as_deref() else { continue };
+        let Some(package) = manifest.package.as_deref() else {
+            continue;
+        };
         let mut reached = BTreeSet::new();
         let mut open: Vec<&str> = uses[package].clone();
         while let Some(name) = open.pop() {
@@ -163,7 +200,9 @@ fn check_comments(file: &TextFile, findings: &mut Vec<Finding>) {
 }
 
 fn line_of(text: &str, word: &str) -> usize {
-    text.lines().position(|line| line.trim_start().starts_with(word)).map_or(0, |index| index + 1)
+    text.lines()
+        .position(|line| line.trim_start().starts_with(word))
+        .map_or(0, |index| index + 1)
 }
 
 #[cfg(test)]
@@ -180,7 +219,10 @@ mod tests {
             .collect();
         let mut findings = Vec::new();
         check(&files, &mut findings);
-        findings.into_iter().map(|finding| format!("{}: {}", finding.line, finding.what)).collect()
+        findings
+            .into_iter()
+            .map(|finding| format!("{}: {}", finding.line, finding.what))
+            .collect()
     }
 
     const USES_ENGINE: &str = "[dependencies]\nloadforge-engine.workspace = true\n";
@@ -190,10 +232,19 @@ mod tests {
         assert!(findings(&[("loadforge", USES_ENGINE)]).is_empty());
         assert!(findings(&[("xtask", USES_ENGINE)]).is_empty());
         let upward = findings(&[("loadforge-analysis", USES_ENGINE)]);
-        assert_eq!(upward, ["4: `loadforge-analysis` may not use `loadforge-engine`"]);
+        assert_eq!(
+            upward,
+            ["4: `loadforge-analysis` may not use `loadforge-engine`"]
+        );
         let sideways = findings(&[("loadforge-reporter", USES_ENGINE)]);
-        assert_eq!(sideways, ["4: `loadforge-reporter` may not use `loadforge-engine`"]);
-        assert_eq!(findings(&[("loadforge-new", "")]), ["2: `loadforge-new` has no floor"]);
+        assert_eq!(
+            sideways,
+            ["4: `loadforge-reporter` may not use `loadforge-engine`"]
+        );
+        assert_eq!(
+            findings(&[("loadforge-new", "")]),
+            ["2: `loadforge-new` has no floor"]
+        );
     }
 
     #[test]
@@ -210,7 +261,10 @@ mod tests {
     fn a_dependency_without_a_comment_is_found() {
         let text = "[workspace.dependencies]\nloadforge-ring = { path = \"ring\" }\n\
                     a = \"1\" # saves much\n# saves more\nb = \"1\"\nc = \"1\"\n[other]\nd = 1\n";
-        let file = TextFile { path: "Cargo.toml".to_owned(), text: text.to_owned() };
+        let file = TextFile {
+            path: "Cargo.toml".to_owned(),
+            text: text.to_owned(),
+        };
         let mut findings = Vec::new();
         check(&[file], &mut findings);
         let found: Vec<_> = findings.iter().map(|finding| finding.line).collect();

@@ -13,7 +13,12 @@ pub(super) fn check(root: &Path, files: &[TextFile], findings: &mut Vec<Finding>
         if !files.iter().any(|file| file.path == name) {
             let what = "is missing".to_owned();
             let remedy = "write it: every reader looks for it first";
-            findings.push(Finding { file: name.to_owned(), line: 0, what, remedy });
+            findings.push(Finding {
+                file: name.to_owned(),
+                line: 0,
+                what,
+                remedy,
+            });
         }
     }
     for file in files.iter().filter(|file| file.path.ends_with(".md")) {
@@ -22,7 +27,12 @@ pub(super) fn check(root: &Path, files: &[TextFile], findings: &mut Vec<Finding>
             if !root.join(folder).join(&target).exists() {
                 let what = format!("the link to `{target}` leads nowhere");
                 let remedy = "point it at where that is now";
-                findings.push(Finding { file: file.path.clone(), line, what, remedy });
+                findings.push(Finding {
+                    file: file.path.clone(),
+                    line,
+                    what,
+                    remedy,
+                });
             }
         }
         if file.path == "README.md" {
@@ -40,7 +50,10 @@ fn check_life(readme: &TextFile, findings: &mut Vec<Finding>) {
         None => (0, 0),
         Some(first) => {
             let rest = &lines[first + 1..];
-            let length = rest.iter().position(|line| line.starts_with('#')).unwrap_or(rest.len());
+            let length = rest
+                .iter()
+                .position(|line| line.starts_with('#'))
+                .unwrap_or(rest.len());
             (first + 1, links(&rest[..length].join("\n")).len())
         }
     };
@@ -88,7 +101,10 @@ mod tests {
         let text = "[a](b.md) and [`c`](d/e.rs#L1)\n```\n[f](g.md)\n```\n`[h](i.md)`\n\
                     [j](https://k) [l](#m) ![n](o.png \"p\")";
         let expected = [(1, "b.md"), (1, "d/e.rs"), (6, "o.png")];
-        assert_eq!(links(text), expected.map(|(line, target)| (line, target.to_owned())));
+        assert_eq!(
+            links(text),
+            expected.map(|(line, target)| (line, target.to_owned()))
+        );
     }
 
     #[test]
@@ -96,12 +112,19 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         std::fs::write(root.path().join("here.md"), "").unwrap();
         let steps = "1. [step](here.md)\n".repeat(7);
-        let text = format!("# X\n[a](gone.md)\n## Life of a request\n{steps}\n## Y\n[b](here.md)\n");
-        let files = [TextFile { path: "README.md".to_owned(), text }];
+        let text =
+            format!("# X\n[a](gone.md)\n## Life of a request\n{steps}\n## Y\n[b](here.md)\n");
+        let files = [TextFile {
+            path: "README.md".to_owned(),
+            text,
+        }];
         let mut findings = Vec::new();
         check(root.path(), &files, &mut findings);
         let found: Vec<_> = findings.iter().map(|f| (f.file.as_str(), f.line)).collect();
-        assert_eq!(found, [("CHANGELOG.md", 0), ("README.md", 2), ("README.md", 3)]);
+        assert_eq!(
+            found,
+            [("CHANGELOG.md", 0), ("README.md", 2), ("README.md", 3)]
+        );
         assert!(findings[2].what.contains("has 7 links"), "{}", findings[2]);
     }
 }

@@ -3,11 +3,61 @@
 
 use super::{
     Finding, TextFile,
-    source::{Source, find_word},
+    source::{Source, TestModule, find_word},
 };
 
 /// Files that may use `unsafe`, and why. An entry that is no longer needed is a finding, too.
-const UNSAFE_FILES: &[(&str, &str)] = &[];
+const UNSAFE_FILES: &[(&str, &str)] = &[
+    (
+        "engine/src/clock.rs",
+        "one clock_gettime a stamp: the safe face costs a Result on the hot path",
+    ),
+    (
+        "engine/src/supervisor/crew.rs",
+        "fork, and the pipe that carries a worker's words",
+    ),
+    (
+        "engine/src/supervisor/mod.rs",
+        "a signal back to its default action",
+    ),
+    (
+        "engine/src/wire/epoll/wait.rs",
+        "epoll_pwait2 waits to the nanosecond; nix has no face for it",
+    ),
+    (
+        "engine/src/wire/uring.rs",
+        "the kernel is given addresses of buffers",
+    ),
+    (
+        "engine/src/wire/uring/buffers.rs",
+        "memory that the kernel writes to",
+    ),
+    ("metrics-ring/src/block.rs", "a run's layout in raw memory"),
+    (
+        "metrics-ring/src/region.rs",
+        "the header at the start of a segment",
+    ),
+    ("metrics-ring/src/region_tests.rs", "looks at that header"),
+    ("metrics-ring/src/ring.rs", "slots that two processes share"),
+    (
+        "metrics-ring/src/ring_tests.rs",
+        "gives rings memory on the heap",
+    ),
+    (
+        "metrics-ring/src/text.rs",
+        "texts in memory that two processes share",
+    ),
+    (
+        "metrics-ring/src/transport.rs",
+        "sees to it that a ring has one producer and one consumer",
+    ),
+    ("metrics-ring/tests/processes.rs", "forks for real"),
+    (
+        "scenarios/src/document/body_file.rs",
+        "a body's file is mapped",
+    ),
+    ("scenarios/tests/allocations.rs", "an allocator that counts"),
+];
 
 /// Longest file, without its tests, in lines.
 const MAX_FILE_LINES: usize = 600;
@@ -34,19 +84,36 @@ pub(super) fn check(files: &[TextFile], findings: &mut Vec<Finding>) {
 
 fn check_with(files: &[TextFile], unsafe_files: &[(&str, &str)], findings: &mut Vec<Finding>) {
     let rust_files = || files.iter().filter(|file| file.path.ends_with(".rs"));
+    let tests = declared_tests(rust_files());
     for file in rust_files() {
         let source = Source::new(&file.text);
-        let all_test = is_test_file(&file.path);
-        let mut report = Report { file: &file.path, findings };
+        let below = |module: &String| {
+            file.path
+                .strip_prefix(module)
+                .is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+        };
+        let all_test = is_test_file(&file.path) || tests.iter().any(below);
+        let mut report = Report {
+            file: &file.path,
+            findings,
+        };
         let allowed = unsafe_files.iter().any(|(path, _)| *path == file.path);
         check_file(&source, all_test, &mut report);
         check_functions(&source, all_test, &mut report);
-        check_lines(&source, all_test, allowed, &mut report);
+        check_lines(&source, all_test, &mut report);
+        if !allowed {
+            check_unsafe(&source, &mut report);
+        }
     }
     for (path, _) in unsafe_files {
-        let used = rust_files().find(|file| file.path == *path).is_some_and(|file| {
-            Source::new(&file.text).code.iter().any(|line| find_word(line, "unsafe").is_some())
-        });
+        let used = rust_files()
+            .find(|file| file.path == *path)
+            .is_some_and(|file| {
+                Source::new(&file.text)
+                    .code
+                    .iter()
+                    .any(|line| find_word(line, "unsafe").is_some())
+            });
         if !used {
             findings.push(Finding {
                 file: (*path).to_owned(),
@@ -67,12 +134,21 @@ struct Report<'a> {
 impl Report<'_> {
     /// Notes a finding at a line, counted from 0.
     fn add(&mut self, index: usize, what: String, remedy: &'static str) {
-        self.findings.push(Finding { file: self.file.to_owned(), line: index + 1, what, remedy });
+        self.findings.push(Finding {
+            file: self.file.to_owned(),
+            line: index + 1,
+            what,
+            remedy,
+        });
     }
 }
 
 fn check_file(source: &Source<'_>, all_test: bool, report: &mut Report<'_>) {
-    if !source.raw.first().is_some_and(|line| line.starts_with("//! ")) {
+    if !source
+        .raw
+        .first()
+        .is_some_and(|line| line.starts_with("//! "))
+    {
         let remedy = "begin with `//!`: its role, its neighbours, its invariant";
         report.add(0, "a file without a header".to_owned(), remedy);
     }
@@ -93,23 +169,49 @@ fn check_functions(source: &Source<'_>, all_test: bool, report: &mut Report<'_>)
         let lines = function.last - function.first + 1;
         let test = all_test || source.in_test[function.first];
         if !test && lines > MAX_FUNCTION_LINES {
-            let what = format!("`{}` has {lines} lines, more than {MAX_FUNCTION_LINES}", function.name);
+            let what = format!(
+                "`{}` has {lines} lines, more than {MAX_FUNCTION_LINES}",
+                function.name
+            );
             report.add(function.first, what, "give its parts names");
         }
-        if function.is_test && function.name.split('_').filter(|word| !word.is_empty()).count() < 3 {
+        if function.is_test
+            && function
+                .name
+                .split('_')
+                .filter(|word| !word.is_empty())
+                .count()
+                < 3
+        {
             let what = format!("the test name `{}` is no sentence", function.name);
-            report.add(function.first, what, "say in three words or more what holds");
+            report.add(
+                function.first,
+                what,
+                "say in three words or more what holds",
+            );
         }
     }
 }
 
-fn check_lines(source: &Source<'_>, all_test: bool, unsafe_allowed: bool, report: &mut Report<'_>) {
+/// One finding a file, at its first use.
+fn check_unsafe(source: &Source<'_>, report: &mut Report<'_>) {
+    if let Some(index) = source
+        .code
+        .iter()
+        .position(|code| find_word(code, "unsafe").is_some())
+    {
+        let remedy = "do without, or list the file with its reason in UNSAFE_FILES of scripts/src/tidy/rust_rules.rs";
+        report.add(
+            index,
+            "unsafe code in a file not listed for it".to_owned(),
+            remedy,
+        );
+    }
+}
+
+fn check_lines(source: &Source<'_>, all_test: bool, report: &mut Report<'_>) {
     for (index, code) in source.code.iter().enumerate() {
         let test = all_test || source.in_test[index];
-        if !unsafe_allowed && find_word(code, "unsafe").is_some() {
-            let remedy = "do without, or list the file with a reason in UNSAFE_FILES of scripts/src/tidy/rust_rules.rs";
-            report.add(index, "unsafe code in a file not listed for it".to_owned(), remedy);
-        }
         if !test && code.contains(".unwrap()") {
             let remedy = "return an error, or `expect` with the invariant in words";
             report.add(index, "unwrap() outside tests".to_owned(), remedy);
@@ -126,7 +228,11 @@ fn check_lines(source: &Source<'_>, all_test: bool, unsafe_allowed: bool, report
         for mark in MARKS {
             let word = mark.trim_end_matches("!(");
             if source.raw[index].contains(mark) && find_word(source.raw[index], word).is_some() {
-                report.add(index, format!("`{word}` left in"), "do it, or open an issue");
+                report.add(
+                    index,
+                    format!("`{word}` left in"),
+                    "do it, or open an issue",
+                );
             }
         }
     }
@@ -140,10 +246,32 @@ fn has_wordless_expect(code: &str, raw: &str) -> bool {
     })
 }
 
-/// Files that hold nothing but tests, benches or examples.
+/// Modules declared for tests only, as paths without `.rs`; what lies in their folders is only for tests, too.
+fn declared_tests<'a>(files: impl Iterator<Item = &'a TextFile>) -> Vec<String> {
+    let mut modules = Vec::new();
+    for file in files {
+        let (folder, name) = file.path.rsplit_once('/').unwrap_or(("", &file.path));
+        // Children of `a/b.rs` lie in `a/b/`, those of `a/mod.rs` beside it.
+        let own_folder = match name {
+            "mod.rs" | "lib.rs" | "main.rs" => folder,
+            _ => file.path.trim_end_matches(".rs"),
+        };
+        for module in Source::new(&file.text).test_modules() {
+            modules.push(match module {
+                TestModule::Name(name) => format!("{own_folder}/{name}"),
+                TestModule::Path(path) => format!("{folder}/{}", path.trim_end_matches(".rs")),
+            });
+        }
+    }
+    modules
+}
+
+/// Files that hold nothing but tests, benches or examples by their place or name.
 fn is_test_file(path: &str) -> bool {
     let folder = |name: &str| path.split('/').rev().skip(1).any(|part| part == name);
-    ["tests", "benches", "examples", "fuzz"].iter().any(|name| folder(name))
+    ["tests", "benches", "examples", "fuzz"]
+        .iter()
+        .any(|name| folder(name))
         || path.ends_with("_tests.rs")
         || path.ends_with("/tests.rs")
 }
@@ -153,9 +281,16 @@ mod tests {
     use super::*;
 
     fn findings(path: &str, text: &str) -> Vec<String> {
-        let file = TextFile { path: path.to_owned(), text: text.to_owned() };
+        let file = TextFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
         let mut findings = Vec::new();
-        check_with(&[file], &[("ring/src/ring.rs", "the ring's slots")], &mut findings);
+        check_with(
+            &[file],
+            &[("ring/src/ring.rs", "the ring's slots")],
+            &mut findings,
+        );
         findings
             .into_iter()
             .filter(|finding| finding.line > 0)
@@ -171,23 +306,67 @@ mod tests {
         let cases: &[(&str, &str, &[&str])] = &[
             ("a/src/a.rs", "//! A file.\nfn a() {}\n", &[]),
             ("a/src/a.rs", "fn a() {}\n", &["1: a file without a header"]),
-            ("a/src/utils.rs", header, &["1: `utils` says nothing about what is inside"]),
-            ("a/src/misc/b.rs", header, &["1: `misc` says nothing about what is inside"]),
-            ("a/src/a.rs", &long, &["2: `a` has 102 lines, more than 100"]),
+            (
+                "a/src/utils.rs",
+                header,
+                &["1: `utils` says nothing about what is inside"],
+            ),
+            (
+                "a/src/misc/b.rs",
+                header,
+                &["1: `misc` says nothing about what is inside"],
+            ),
+            (
+                "a/src/a.rs",
+                &long,
+                &["2: `a` has 102 lines, more than 100"],
+            ),
             ("a/tests/a.rs", &long, &[]),
-            ("a/src/a.rs", &very_long, &["1: 601 lines without tests, more than 600"]),
-            ("a/src/a.rs", "//! A\nlet a = b.unwrap();", &["2: unwrap() outside tests"]),
+            (
+                "a/src/a.rs",
+                &very_long,
+                &["1: 601 lines without tests, more than 600"],
+            ),
+            (
+                "a/src/a.rs",
+                "//! A\nlet a = b.unwrap();",
+                &["2: unwrap() outside tests"],
+            ),
             ("a/src/a_tests.rs", "//! A\nlet a = b.unwrap();", &[]),
             ("a/src/a.rs", "//! A\n// .unwrap() in words\n", &[]),
-            ("a/src/a.rs", "//! A\nb.expect(\"b\");", &["2: expect() without words"]),
+            (
+                "a/src/a.rs",
+                "//! A\nb.expect(\"b\");",
+                &["2: expect() without words"],
+            ),
             ("a/src/a.rs", "//! A\nb.expect(\"b is there\");", &[]),
-            ("a/src/a.rs", "//! A\nunsafe { b() }", &["2: unsafe code in a file not listed for it"]),
+            (
+                "a/src/a.rs",
+                "//! A\nunsafe { b() }",
+                &["2: unsafe code in a file not listed for it"],
+            ),
             ("ring/src/ring.rs", "//! A\nunsafe { b() }", &[]),
-            ("a/src/a.rs", "//! A\nlet c = fork();", &["2: fork() outside engine/"]),
+            (
+                "a/src/a.rs",
+                "//! A\nlet c = fork();",
+                &["2: fork() outside engine/"],
+            ),
             ("engine/src/a.rs", "//! A\nlet c = fork();", &[]),
-            ("a/src/a.rs", concat!("//! A\n// FIX", "ME later"), &[concat!("2: `FIX", "ME` left in")]),
-            ("a/src/a.rs", concat!("//! A\nfn a() { to", "do!() }"), &[concat!("2: `to", "do` left in")]),
-            ("a/src/a.rs", "//! A\n#[test]\nfn it_works() {}", &["3: the test name `it_works` is no sentence"]),
+            (
+                "a/src/a.rs",
+                concat!("//! A\n// FIX", "ME later"),
+                &[concat!("2: `FIX", "ME` left in")],
+            ),
+            (
+                "a/src/a.rs",
+                concat!("//! A\nfn a() { to", "do!() }"),
+                &[concat!("2: `to", "do` left in")],
+            ),
+            (
+                "a/src/a.rs",
+                "//! A\n#[test]\nfn it_works() {}",
+                &["3: the test name `it_works` is no sentence"],
+            ),
             ("a/src/a.rs", "//! A\n#[test]\nfn it_works_well() {}", &[]),
         ];
         for (path, text, expected) in cases {
@@ -196,11 +375,51 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_file_without_unsafe_code_is_a_finding() {
-        let file = TextFile { path: "a.rs".to_owned(), text: "//! A\n// unsafe\n".to_owned() };
+    fn modules_declared_for_tests_are_held_to_the_rules_for_tests() {
+        let file = |path: &str, text: &str| TextFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        };
+        let breach = "//! A\nlet a = b.unwrap();";
+        let files = [
+            file(
+                "a/src/lib.rs",
+                "//! A\n#[cfg(test)]\nmod suite;\nmod plain;\n",
+            ),
+            file(
+                "a/src/b.rs",
+                "//! A\n#[cfg(test)]\n#[path = \"b_check.rs\"]\nmod tests;\n",
+            ),
+            file("a/src/suite.rs", breach),
+            file("a/src/suite/inner.rs", breach),
+            file("a/src/b_check.rs", breach),
+            file("a/src/plain.rs", breach),
+        ];
         let mut findings = Vec::new();
-        check_with(&[file], &[("a.rs", "it was fast"), ("gone.rs", "it was here")], &mut findings);
-        let files: Vec<_> = findings.iter().map(|finding| finding.file.as_str()).collect();
+        check_with(&files, &[], &mut findings);
+        let found: Vec<_> = findings
+            .iter()
+            .map(|finding| finding.file.as_str())
+            .collect();
+        assert_eq!(found, ["a/src/plain.rs"]);
+    }
+
+    #[test]
+    fn a_listed_file_without_unsafe_code_is_a_finding() {
+        let file = TextFile {
+            path: "a.rs".to_owned(),
+            text: "//! A\n// unsafe\n".to_owned(),
+        };
+        let mut findings = Vec::new();
+        check_with(
+            &[file],
+            &[("a.rs", "it was fast"), ("gone.rs", "it was here")],
+            &mut findings,
+        );
+        let files: Vec<_> = findings
+            .iter()
+            .map(|finding| finding.file.as_str())
+            .collect();
         assert_eq!(files, ["a.rs", "gone.rs"]);
     }
 }

@@ -10,6 +10,15 @@ pub(super) struct Source<'t> {
     pub(super) in_test: Vec<bool>,
 }
 
+/// A module in a file of its own, declared under `#[cfg(test)]`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TestModule {
+    /// Where its declaration puts it.
+    Name(String),
+    /// Where its `#[path]` says, from the folder of the declaring file.
+    Path(String),
+}
+
 /// A function with a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Function {
@@ -28,27 +37,65 @@ impl<'t> Source<'t> {
         let code: Vec<String> = blanked.lines().map(str::to_owned).collect();
         let mut in_test = vec![false; code.len()];
         for (index, line) in code.iter().enumerate() {
-            if line.trim_start().starts_with("#[cfg(test)]") {
-                let last = end_of_item(&code, index, line.find(']').unwrap_or(0) + 1);
+            if is_test_attribute(line) {
+                let (last, _) = end_of_item(&code, index, line.find(']').unwrap_or(0) + 1);
                 in_test[index..=last].fill(true);
             }
         }
-        Source { raw: text.lines().collect(), code, in_test }
+        Source {
+            raw: text.lines().collect(),
+            code,
+            in_test,
+        }
+    }
+
+    /// The paths, relative to this file's own module folder or to its folder (`#[path]`), of modules declared for tests only.
+    pub(super) fn test_modules(&self) -> Vec<TestModule> {
+        let mut modules = Vec::new();
+        for (index, _) in self
+            .code
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| is_test_attribute(line))
+        {
+            let mut path = None;
+            for raw in &self.raw[index + 1..] {
+                let line = raw.trim();
+                if let Some(literal) = line.strip_prefix("#[path = \"") {
+                    path = literal.split('"').next().map(str::to_owned);
+                } else if let Some(name) =
+                    line.strip_prefix("mod ").and_then(|l| l.strip_suffix(';'))
+                {
+                    modules.push(match path {
+                        Some(path) => TestModule::Path(path),
+                        None => TestModule::Name(name.to_owned()),
+                    });
+                    break;
+                } else if !line.starts_with("#[") {
+                    break;
+                }
+            }
+        }
+        modules
     }
 
     /// Every function that has a body.
     pub(super) fn functions(&self) -> Vec<Function> {
         let mut functions = Vec::new();
         for (index, line) in self.code.iter().enumerate() {
-            let Some(at) = find_word(line, "fn") else { continue };
-            let name: String =
-                line[at + 2..].trim_start().chars().take_while(|c| is_word(*c)).collect();
+            let Some(at) = find_word(line, "fn") else {
+                continue;
+            };
+            let name: String = line[at + 2..]
+                .trim_start()
+                .chars()
+                .take_while(|c| is_word(*c))
+                .collect();
             // `fn(` is a type.
             if name.is_empty() {
                 continue;
             }
-            let last = end_of_item(&self.code, index, at);
-            let has_body = self.code[index..=last].iter().any(|line| line.contains('{'));
+            let (last, has_body) = end_of_item(&self.code, index, at);
             if has_body {
                 let is_test = self.code[..index]
                     .iter()
@@ -56,11 +103,21 @@ impl<'t> Source<'t> {
                     .map(|line| line.trim())
                     .take_while(|line| line.starts_with("#[") || line.is_empty())
                     .any(|line| line == "#[test]");
-                functions.push(Function { name, first: index, last, is_test });
+                functions.push(Function {
+                    name,
+                    first: index,
+                    last,
+                    is_test,
+                });
             }
         }
         functions
     }
+}
+
+fn is_test_attribute(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test,")
 }
 
 /// Where a word stands by itself, not within another.
@@ -76,25 +133,26 @@ fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Index of the line on which the item that begins here ends: at the brace that closes its first one, or at a `;` before any.
-fn end_of_item(code: &[String], first: usize, column: usize) -> usize {
+/// Index of the line on which the item that begins here ends, at the brace that closes its first one or at a `;` before any;
+/// and whether there were braces.
+fn end_of_item(code: &[String], first: usize, column: usize) -> (usize, bool) {
     let (mut depth, mut nested) = (0i32, 0i32);
     for (index, line) in code.iter().enumerate().skip(first) {
         let from = if index == first { column } else { 0 };
         for c in line.get(from..).unwrap_or_default().chars() {
             match c {
                 '{' => depth += 1,
-                '}' if depth == 1 => return index,
+                '}' if depth == 1 => return (index, true),
                 '}' => depth -= 1,
                 // A `;` within `[u8; 4]` ends nothing.
                 '[' | '(' => nested += 1,
                 ']' | ')' => nested -= 1,
-                ';' if depth == 0 && nested == 0 => return index,
+                ';' if depth == 0 && nested == 0 => return (index, false),
                 _ => {}
             }
         }
     }
-    code.len().saturating_sub(1)
+    (code.len().saturating_sub(1), depth > 0)
 }
 
 /// Turns comments and the insides of literals into blanks; quotes and line ends stay.
@@ -156,7 +214,10 @@ fn block_comment(rest: &[char]) -> usize {
 
 /// Length of a raw string such as `r#"…"#` or `br"…"`; 0 when there is none.
 fn raw_string(rest: &[char]) -> usize {
-    let prefix = rest.iter().take_while(|c| matches!(c, 'r' | 'b' | 'c')).count();
+    let prefix = rest
+        .iter()
+        .take_while(|c| matches!(c, 'r' | 'b' | 'c'))
+        .count();
     if prefix > 2 || rest[prefix - 1] != 'r' {
         return 0;
     }
@@ -175,7 +236,9 @@ fn raw_string(rest: &[char]) -> usize {
 
 /// Length of a string or character literal; 0 when there is none (a lifetime is none).
 fn quoted(rest: &[char]) -> usize {
-    let Some(quote @ ('"' | '\'')) = rest.first().copied() else { return 0 };
+    let Some(quote @ ('"' | '\'')) = rest.first().copied() else {
+        return 0;
+    };
     if quote == '\'' && rest.get(1) != Some(&'\\') {
         return if rest.get(2) == Some(&'\'') { 3 } else { 0 };
     }
@@ -209,8 +272,14 @@ mod tests {
                     #[cfg(test)]\nmod tests {\n    #[test]\n    fn is_a_test() {}\n}\nfn last() {}\n";
         let source = Source::new(text);
         let functions = source.functions();
-        let names: Vec<_> = functions.iter().map(|f| (f.name.as_str(), f.first, f.last)).collect();
-        assert_eq!(names, [("one", 0, 2), ("is_a_test", 8, 8), ("last", 10, 10)]);
+        let names: Vec<_> = functions
+            .iter()
+            .map(|f| (f.name.as_str(), f.first, f.last))
+            .collect();
+        assert_eq!(
+            names,
+            [("one", 0, 2), ("is_a_test", 8, 8), ("last", 10, 10)]
+        );
         assert!(functions[1].is_test && !functions[0].is_test);
         assert_eq!(source.in_test.iter().filter(|test| **test).count(), 5);
         assert!(!source.in_test[10]);

@@ -38,7 +38,12 @@ impl BufferRing {
         };
         let memory = map(usize::from(count) * BUFFER_BYTES)?;
         let entries = map(usize::from(count) * size_of::<BufRingEntry>())?;
-        let mut buffers = BufferRing { memory, entries, count, tail: 0 };
+        let mut buffers = BufferRing {
+            memory,
+            entries,
+            count,
+            tail: 0,
+        };
         // SAFETY: `entries` is page-aligned, holds `count` entries, and is unmapped only after the ring is gone: the
         // wire drops its ring first (field order), and `Drop` below runs with the wire.
         unsafe {
@@ -58,11 +63,18 @@ impl BufferRing {
 
     /// The first `length` bytes of a buffer that the kernel has just filled.
     pub fn bytes(&self, id: u16, length: usize) -> &[u8] {
-        assert!(id < self.count && length <= BUFFER_BYTES, "the kernel fills only what it was lent");
+        assert!(
+            id < self.count && length <= BUFFER_BYTES,
+            "the kernel fills only what it was lent"
+        );
         // SAFETY: id and length were checked, the memory lives as long as `self`, and the kernel writes to a buffer
         // only between `publish` and its completion; `give_back` takes `&mut self`, so it cannot happen meanwhile.
         unsafe {
-            let start = self.memory.as_ptr().cast::<u8>().add(usize::from(id) * BUFFER_BYTES);
+            let start = self
+                .memory
+                .as_ptr()
+                .cast::<u8>()
+                .add(usize::from(id) * BUFFER_BYTES);
             std::slice::from_raw_parts(start, length)
         }
     }
@@ -74,7 +86,11 @@ impl BufferRing {
         // only up to the published tail, and this one lies behind it.
         unsafe {
             let entry = &mut *self.entries.as_ptr().cast::<BufRingEntry>().add(place);
-            let start = self.memory.as_ptr().cast::<u8>().add(usize::from(id) * BUFFER_BYTES);
+            let start = self
+                .memory
+                .as_ptr()
+                .cast::<u8>()
+                .add(usize::from(id) * BUFFER_BYTES);
             entry.set_addr(start as u64);
             entry.set_len(BUFFER_BYTES as u32);
             entry.set_bid(id);
@@ -98,7 +114,10 @@ impl Drop for BufferRing {
         // SAFETY: both were mapped in `new` with these lengths and nothing borrowed from them outlives `self`.
         unsafe {
             let _ = munmap(self.memory, usize::from(self.count) * BUFFER_BYTES);
-            let _ = munmap(self.entries, usize::from(self.count) * size_of::<BufRingEntry>());
+            let _ = munmap(
+                self.entries,
+                usize::from(self.count) * size_of::<BufRingEntry>(),
+            );
         }
     }
 }

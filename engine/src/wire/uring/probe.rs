@@ -68,15 +68,23 @@ fn round_trip(wire: &mut UringWire) -> io::Result<()> {
     while !answered && monotonic_ns() < deadline_ns {
         let mut connected = None;
         let mut failed = None;
-        wire.turn(Wait::Until { deadline_ns, spin_ns: 0 }, &mut |event, _| {
-            match event {
-                Event::Connected(conn) => connected = Some(conn),
-                Event::Data(_, bytes) => answered = bytes == b"a",
-                Event::ConnectFailed(_, errno) | Event::Closed(_, Some(errno)) => failed = Some(errno),
-                Event::Closed(_, None) | Event::Rung => {}
-            }
-            Action::Keep
-        })?;
+        wire.turn(
+            Wait::Until {
+                deadline_ns,
+                spin_ns: 0,
+            },
+            &mut |event, _| {
+                match event {
+                    Event::Connected(conn) => connected = Some(conn),
+                    Event::Data(_, bytes) => answered = bytes == b"a",
+                    Event::ConnectFailed(_, errno) | Event::Closed(_, Some(errno)) => {
+                        failed = Some(errno);
+                    }
+                    Event::Closed(_, None) | Event::Rung => {}
+                }
+                Action::Keep
+            },
+        )?;
         if let Some(errno) = failed {
             return Err(io::Error::from_raw_os_error(errno));
         }
@@ -90,5 +98,9 @@ fn round_trip(wire: &mut UringWire) -> io::Result<()> {
         }
     }
     drop(peer);
-    if answered { Ok(()) } else { Err(io::Error::other("no answer came back over the ring")) }
+    if answered {
+        Ok(())
+    } else {
+        Err(io::Error::other("no answer came back over the ring"))
+    }
 }

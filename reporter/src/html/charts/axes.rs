@@ -24,9 +24,18 @@ impl Unit {
     /// The unit in which a chart that reaches up to this value is easiest to read.
     pub(super) fn for_ms(highest: f64) -> Unit {
         match highest {
-            below if below < 1.0 => Unit { per_ms: 1e3, suffix: " µs" },
-            below if below < 10_000.0 => Unit { per_ms: 1.0, suffix: " ms" },
-            _ => Unit { per_ms: 1e-3, suffix: " s" },
+            below if below < 1.0 => Unit {
+                per_ms: 1e3,
+                suffix: " µs",
+            },
+            below if below < 10_000.0 => Unit {
+                per_ms: 1.0,
+                suffix: " ms",
+            },
+            _ => Unit {
+                per_ms: 1e-3,
+                suffix: " s",
+            },
         }
     }
 
@@ -54,15 +63,20 @@ pub(super) fn legend_layout() -> Layout {
         .orientation(Orientation::Horizontal)
         .x(0.0)
         .x_anchor(Anchor::Left)
-        .y(1.02)
-        .y_anchor(Anchor::Bottom)
+        .y(-0.14) // below the chart: above it are the buttons
+        .y_anchor(Anchor::Top)
         .background_color("rgba(0,0,0,0)");
     Layout::new()
         .show_legend(true)
         .legend(legend)
         .auto_size(true)
         .margin(Margin::new().left(64).right(16).top(36).bottom(36))
-        .font(Font::new().family("system-ui, -apple-system, \"Segoe UI\", Roboto, sans-serif").size(12).color(shade("--ink-soft")))
+        .font(
+            Font::new()
+                .family("system-ui, -apple-system, \"Segoe UI\", Roboto, sans-serif")
+                .size(12)
+                .color(shade("--ink-soft")),
+        )
         .paper_background_color("rgba(0,0,0,0)")
         .plot_background_color("rgba(0,0,0,0)")
         .hover_mode(HoverMode::XUnified)
@@ -126,7 +140,12 @@ pub(super) fn event_marks(events: &[Event]) -> (Vec<Shape>, Vec<Annotation>) {
                 .x1(x)
                 .y0(0.0)
                 .y1(1.0)
-                .line(ShapeLine::new().color(shade("--muted")).width(1.0).dash(plotly::common::DashType::Dot));
+                .line(
+                    ShapeLine::new()
+                        .color(shade("--muted"))
+                        .width(1.0)
+                        .dash(plotly::common::DashType::Dot),
+                );
             let annotation = Annotation::new()
                 .x_ref("x")
                 .y_ref("paper")
@@ -156,5 +175,9 @@ fn plain_axis() -> Axis {
 
 /// The number of an event's mark; empty for one that has none.
 pub(in crate::html) fn event_mark(index: usize) -> String {
-    if index < MAX_MARKS { (index + 1).to_string() } else { String::new() }
+    if index < MAX_MARKS {
+        (index + 1).to_string()
+    } else {
+        String::new()
+    }
 }

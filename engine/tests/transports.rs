@@ -1,0 +1,568 @@
+//! Runs with real worker processes, killed, stopped and interrupted for real. Every run is a process of its own (this
+//! program started again), because a run forks and takes over signals; the target and the test stay outside.
+//! Neighbours: `support/scripted.rs` for a target that never answers. Invariant: whatever happened to a run, nothing of
+//! it is left behind.
+
+mod support;
+
+use loadforge_analysis::{Event, EventKind};
+use loadforge_engine::{Plan, PrepareError, RunEnd, TransportChoice, WireChoice, prepare};
+use loadforge_scenarios::{Pattern, User};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::{Child, Command, ExitCode, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+use support::{
+    props::echo_after,
+    scripted::{ScriptedServer, Welcome},
+    stage::{Play, act, cpus, plan},
+};
+
+/// Past this a test is hung, not slow.
+const HUNG: Duration = Duration::from_secs(60);
+
+/// A test: its name and what it does.
+type Test = (&'static str, fn());
+
+const TESTS: &[Test] = &[
+    (
+        "both_transports_count_the_same",
+        both_transports_count_the_same,
+    ),
+    (
+        "a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated",
+        a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated,
+    ),
+    (
+        "a_run_whose_workers_are_all_killed_is_aborted",
+        a_run_whose_workers_are_all_killed_is_aborted,
+    ),
+    (
+        "a_stopped_worker_is_named_and_may_go_on_when_it_wakes",
+        a_stopped_worker_is_named_and_may_go_on_when_it_wakes,
+    ),
+    (
+        "first_interrupt_drains_the_run",
+        first_interrupt_drains_the_run,
+    ),
+    (
+        "second_interrupt_ends_the_run_at_once",
+        second_interrupt_ends_the_run_at_once,
+    ),
+    (
+        "a_killed_supervisor_takes_its_workers_with_it",
+        a_killed_supervisor_takes_its_workers_with_it,
+    ),
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == "carry-out") {
+        return carry_out(&arguments[1..]);
+    }
+    let wanted = arguments.iter().find(|word| !word.starts_with('-'));
+    let chosen: Vec<&Test> = TESTS
+        .iter()
+        .filter(|(name, _)| wanted.is_none_or(|part| name.contains(part)))
+        .collect();
+    if arguments.iter().any(|word| word == "--list") {
+        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
+        return ExitCode::SUCCESS;
+    }
+    println!("\nrunning {} tests", chosen.len());
+    let mut failed = Vec::new();
+    for (name, test) in &chosen {
+        let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+        if !passed {
+            failed.push(name);
+        }
+    }
+    println!(
+        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out\n",
+        if failed.is_empty() { "ok" } else { "FAILED" },
+        chosen.len() - failed.len(),
+        failed.len(),
+        TESTS.len() - chosen.len(),
+    );
+    ExitCode::from(u8::from(!failed.is_empty()))
+}
+
+fn both_transports_count_the_same() {
+    let mut counted = Vec::new();
+    for transport in ["channel", "shm"] {
+        let echo = echo_after(Duration::ZERO);
+        let mut order = Order::new(transport, echo.address());
+        order.max_requests = 501;
+        let Some(mut run) = Running::start(&order) else {
+            return;
+        };
+        run.end_well();
+        assert_eq!(run.word("transport"), transport);
+        assert_eq!(run.word("outcome"), "Completed");
+        assert_eq!(
+            echo.requests(),
+            501,
+            "the server's own count over {transport}"
+        );
+        run.assert_balanced();
+        counted.push(
+            [
+                "intended", "sent", "ok", "failed", "not_sent", "unknown", "lost",
+            ]
+            .map(|name| run.count(name)),
+        );
+    }
+    assert_eq!(counted[0], [501, 501, 501, 0, 0, 0, 0]);
+    assert_eq!(counted[0], counted[1]);
+}
+
+fn a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated() {
+    let echo = echo_after(Duration::from_millis(20));
+    let mut order = Order::new("shm", echo.address());
+    order.duration_ms = 3000;
+    let Some(mut run) = Running::start(&order) else {
+        return;
+    };
+    eventually("requests of both workers", || echo.requests() > 50);
+    let workers = run.workers();
+    assert_eq!(workers.len(), 2, "one process a worker");
+    signal(workers[1], Signal::SIGKILL);
+    let at_death = echo.requests();
+    run.end_well();
+    assert_eq!(run.word("outcome"), "Completed");
+    assert_eq!(run.word("workers_lost"), "1");
+    run.assert_balanced();
+    let event = run.event("WorkerLost");
+    assert!(
+        event.contains("worker 1 ") && event.contains("SIGKILL"),
+        "{event}"
+    );
+    // Every user of it had a request under way at most.
+    assert!(
+        run.count("unknown") <= u64::from(order.users / 2),
+        "{:?}",
+        run.said
+    );
+    assert_eq!(run.count("failed"), 0);
+    let (known, served) = (run.count("ok"), echo.requests());
+    assert!(
+        known <= served && served <= run.count("sent"),
+        "{known} {served} {:?}",
+        run.said
+    );
+    assert!(served > at_death, "the other worker goes on");
+    assert_eq!(
+        run.count("last_active"),
+        u64::from(order.users),
+        "its users live on elsewhere"
+    );
+}
+
+fn a_run_whose_workers_are_all_killed_is_aborted() {
+    let echo = echo_after(Duration::from_millis(20));
+    let Some(mut run) = Running::start(&Order::new("shm", echo.address())) else {
+        return;
+    };
+    eventually("the first requests", || echo.requests() > 20);
+    for worker in run.workers() {
+        signal(worker, Signal::SIGKILL);
+    }
+    run.end_well();
+    assert_eq!(run.word("outcome"), "Aborted");
+    assert_eq!(run.word("workers_lost"), "2");
+    run.assert_balanced();
+    let (known, served) = (run.count("ok"), echo.requests());
+    assert!(
+        known <= served && served <= run.count("sent"),
+        "{known} {served} {:?}",
+        run.said
+    );
+}
+
+fn a_stopped_worker_is_named_and_may_go_on_when_it_wakes() {
+    let echo = echo_after(Duration::from_millis(20));
+    let mut order = Order::new("shm", echo.address());
+    order.duration_ms = 6000;
+    let Some(mut run) = Running::start(&order) else {
+        return;
+    };
+    eventually("the first requests", || echo.requests() > 20);
+    let workers = run.workers();
+    signal(workers[0], Signal::SIGSTOP);
+    let event = run.wait_for_event("WorkerStuck");
+    assert!(
+        event.contains("worker 0 ") && event.contains("no sign of life"),
+        "{event}"
+    );
+    signal(workers[0], Signal::SIGCONT);
+    run.end_well();
+    assert_eq!(run.word("outcome"), "Completed");
+    assert_eq!(run.word("workers_lost"), "0");
+    run.assert_balanced();
+    assert_eq!(
+        (run.count("unknown"), run.count("lost"), run.count("failed")),
+        (0, 0, 0)
+    );
+    assert_eq!(run.count("ok"), echo.requests());
+    assert_eq!(
+        run.events("WorkerStuck"),
+        1,
+        "it is told once, not every look"
+    );
+}
+
+fn first_interrupt_drains_the_run() {
+    for (transport, signal_sent) in [("shm", Signal::SIGINT), ("channel", Signal::SIGTERM)] {
+        let echo = echo_after(Duration::from_millis(20));
+        let Some(mut run) = Running::start(&Order::new(transport, echo.address())) else {
+            return;
+        };
+        eventually("the first requests", || echo.requests() > 20);
+        signal(run.pid(), signal_sent);
+        run.end_well();
+        assert_eq!(run.word("outcome"), "Interrupted");
+        assert_eq!(run.word("killed"), "false");
+        assert_eq!(run.word("workers_lost"), "0");
+        assert!(run.event("Drain").contains("a signal"), "{:?}", run.said);
+        run.assert_balanced();
+        // What was under way was waited for.
+        assert_eq!((run.count("unknown"), run.count("failed")), (0, 0));
+        assert_eq!(run.count("ok"), echo.requests());
+    }
+}
+
+fn second_interrupt_ends_the_run_at_once() {
+    let server = ScriptedServer::start(Welcome::Listen);
+    let mut order = Order::new("shm", server.address);
+    order.path = "/no-answer".to_owned();
+    let Some(mut run) = Running::start(&order) else {
+        return;
+    };
+    let users = u64::from(order.users);
+    eventually("every user waiting", || {
+        server.seen("/no-answer").requests == users
+    });
+    signal(run.pid(), Signal::SIGINT);
+    run.wait_for_event("Drain");
+    assert!(
+        run.is_alive(),
+        "requests in flight are waited for, for a minute"
+    );
+    signal(run.pid(), Signal::SIGINT);
+    run.end_well();
+    assert_eq!(run.word("outcome"), "Interrupted");
+    assert_eq!(run.word("killed"), "true");
+    run.assert_balanced();
+    assert_eq!((run.count("sent"), run.count("ok")), (users, 0));
+    eventually("every connection closed", || {
+        server.seen("/no-answer").hang_ups == users
+    });
+}
+
+fn a_killed_supervisor_takes_its_workers_with_it() {
+    let echo = echo_after(Duration::from_millis(20));
+    let Some(mut run) = Running::start(&Order::new("shm", echo.address())) else {
+        return;
+    };
+    eventually("the first requests", || echo.requests() > 20);
+    assert_eq!(run.workers().len(), 2);
+    signal(run.pid(), Signal::SIGKILL);
+    run.end();
+}
+
+/// What a run is to do, as words on a command line.
+struct Order {
+    transport: &'static str,
+    address: SocketAddr,
+    path: String,
+    users: u32,
+    max_requests: u64,
+    duration_ms: u64,
+}
+
+impl Order {
+    /// Two workers and eight users, for longer than any test.
+    fn new(transport: &'static str, address: SocketAddr) -> Order {
+        Order {
+            transport,
+            address,
+            path: "/".to_owned(),
+            users: 8,
+            max_requests: u64::MAX,
+            duration_ms: HUNG.as_millis() as u64,
+        }
+    }
+
+    fn words(&self) -> [String; 6] {
+        [
+            self.transport.to_owned(),
+            self.address.to_string(),
+            self.path.clone(),
+            self.users.to_string(),
+            self.max_requests.to_string(),
+            self.duration_ms.to_string(),
+        ]
+    }
+
+    fn plan(words: &[String]) -> Plan {
+        let number = |index: usize| words[index].parse::<u64>().expect("a number");
+        let path = words[2].clone();
+        let task = act(async move |user: &mut User| user.get(&path).send().await.map(|_| ()));
+        let play = Play::new(&[words[1].parse().expect("an address")], task);
+        Plan {
+            users: Pattern::Constant(number(3) as f64),
+            duration: Duration::from_millis(number(5)),
+            max_requests: Some(number(4)).filter(|max| *max < u64::MAX),
+            cpus: cpus(2),
+            transport: match words[0].as_str() {
+                "shm" => TransportChoice::Shm,
+                _ => TransportChoice::Channel,
+            },
+            time_limit: HUNG,
+            graceful_stop: HUNG,
+            ..plan(play, WireChoice::Auto)
+        }
+    }
+}
+
+/// What the started process does: the run, its events and figures on its output.
+fn carry_out(words: &[String]) -> ExitCode {
+    let prepared = match prepare(Order::plan(words)) {
+        Ok(prepared) => prepared,
+        Err(error @ PrepareError::SharedMemory(_)) => {
+            println!("skip {error}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let transport = prepared.transport_word();
+    let (sender, receiver) = crossbeam::channel::unbounded::<Box<loadforge_analysis::Snapshot>>();
+    let mut telling = None;
+    let ended = prepared.run(|| {
+        telling = Some(thread::spawn(move || {
+            println!("pid {}", std::process::id());
+            let (mut totals, mut last_active) = (Default::default(), 0);
+            for second in receiver {
+                second.events.iter().for_each(tell);
+                if second.phase == loadforge_analysis::Phase::Running {
+                    last_active = second.users.active;
+                }
+                totals = second.totals;
+            }
+            (totals, last_active)
+        }));
+        sender
+    });
+    let RunEnd {
+        outcome,
+        killed,
+        workers_lost,
+        ..
+    } = ended.expect("the run begins");
+    let telling = telling.expect("it was asked to observe");
+    let (totals, last_active) = telling.join().expect("it only tells");
+    println!(
+        "transport {transport}\noutcome {outcome:?}\nkilled {killed}\nworkers_lost {workers_lost}"
+    );
+    println!("last_active {last_active}\nbalance {:?}", totals.check());
+    for (name, count) in [
+        ("intended", totals.intended),
+        ("sent", totals.sent),
+        ("not_sent", totals.not_sent),
+        ("ok", totals.ok),
+        ("failed", totals.failed),
+        ("unknown", totals.unknown),
+        ("lost", totals.lost),
+    ] {
+        println!("{name} {count}");
+    }
+    ExitCode::SUCCESS
+}
+
+fn tell(event: &Event) {
+    let kind = match event.kind {
+        EventKind::Drain => "Drain",
+        EventKind::WorkerLost => "WorkerLost",
+        EventKind::WorkerStuck => "WorkerStuck",
+        EventKind::WorkerOutput => "WorkerOutput",
+        EventKind::Warning => "Warning",
+    };
+    println!("event {kind} {}", event.text);
+    std::io::stdout().flush().expect("the test reads");
+}
+
+/// A run in a process of its own.
+struct Running {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    /// Lines of its output so far.
+    said: Vec<String>,
+    /// Every worker seen.
+    family: Vec<i32>,
+}
+
+impl Running {
+    /// Starts it and waits until its workers exist; `None`, with the reason on the screen, where shared memory cannot
+    /// be had.
+    fn start(order: &Order) -> Option<Running> {
+        let mut child = Command::new("/proc/self/exe")
+            .arg("carry-out")
+            .args(order.words())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again");
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        let mut run = Running {
+            child,
+            output,
+            said: Vec::new(),
+            family: Vec::new(),
+        };
+        let first = run.read_line().expect("it says how it begins");
+        if let Some(why) = first.strip_prefix("skip ") {
+            eprintln!("skipped: {why}");
+            run.end();
+            return None;
+        }
+        run.family = run.workers();
+        Some(run)
+    }
+
+    fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Its children: the workers, in the order of their numbers.
+    fn workers(&self) -> Vec<i32> {
+        let pid = self.pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        children
+            .split_whitespace()
+            .map(|pid| pid.parse().expect("a number"))
+            .collect()
+    }
+
+    fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("it is our child").is_none()
+    }
+
+    fn read_line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("text");
+        let line = line.strip_suffix('\n')?.to_owned();
+        self.said.push(line.clone());
+        Some(line)
+    }
+
+    /// Reads on until an event of this kind is told.
+    fn wait_for_event(&mut self, kind: &str) -> String {
+        let begin = format!("event {kind} ");
+        loop {
+            let line = self.read_line();
+            let line = line.unwrap_or_else(|| panic!("no {kind} in {:?}", self.said));
+            if let Some(text) = line.strip_prefix(&begin) {
+                return text.to_owned();
+            }
+        }
+    }
+
+    /// Reads to its end and sees that nothing of it is left.
+    fn end(&mut self) -> std::process::ExitStatus {
+        while self.read_line().is_some() {}
+        let status = self.child.wait().expect("it is our child");
+        eventually("the end of every worker", || {
+            self.family.iter().all(|pid| is_gone(*pid))
+        });
+        let mark = format!("loadforge-{}-", self.pid());
+        let left: Vec<_> = fs::read_dir("/dev/shm")
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .filter(|name| name.contains(&mark))
+            .collect();
+        assert_eq!(left, Vec::<String>::new(), "left in /dev/shm");
+        status
+    }
+
+    fn end_well(&mut self) {
+        let status = self.end();
+        assert!(status.success(), "{status}: {:?}", self.said);
+    }
+
+    /// The figures it gave at its end.
+    fn word(&self, name: &str) -> String {
+        let words: BTreeMap<&str, &str> = self
+            .said
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        words
+            .get(name)
+            .unwrap_or_else(|| panic!("no {name} in {:?}", self.said))
+            .to_string()
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.word(name).parse().expect("a count")
+    }
+
+    fn events(&self, kind: &str) -> usize {
+        let begin = format!("event {kind} ");
+        self.said
+            .iter()
+            .filter(|line| line.starts_with(&begin))
+            .count()
+    }
+
+    fn event(&self, kind: &str) -> String {
+        let begin = format!("event {kind} ");
+        let found = self.said.iter().find_map(|line| line.strip_prefix(&begin));
+        found
+            .unwrap_or_else(|| panic!("no {kind} in {:?}", self.said))
+            .to_owned()
+    }
+
+    fn assert_balanced(&self) {
+        assert_eq!(self.word("balance"), "Ok(())", "{:?}", self.said);
+        assert_eq!(self.count("lost"), 0);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Only a test that failed leaves it running.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).expect("it lives");
+}
+
+/// Whether the process is no more, or only waits to be reaped.
+fn is_gone(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with('Z'))
+}
+
+fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !come() {
+        assert!(begun.elapsed() < HUNG, "{what} never came");
+        thread::sleep(Duration::from_millis(2));
+    }
+}

@@ -1,0 +1,277 @@
+//! Charts of latencies: over time, as a distribution, by endpoint. Neighbours: `charts.rs` has what all charts share.
+//! Invariant: what is drawn for several seconds is their worst; percentiles are never averaged.
+
+use super::axes::{Unit, legend_layout, line, shade, time_axis, value_axis};
+use super::{Chart, measured, rounded, thinning_note, times, with_events};
+use crate::format;
+use crate::report::Report;
+use crate::series::Quantiles;
+use loadforge_analysis::{EndpointSummary, LatencyHistogram, Percentiles};
+use plotly::common::{AxisSide, DashType, Fill, HoverInfo, Marker, Mode, Orientation};
+use plotly::layout::{Axis, AxisType, BarMode, HoverMode, RangeMode};
+use plotly::{Bar, Scatter, Trace};
+
+/// Endpoints in the chart of latencies by endpoint; the table has them all.
+const MAX_ENDPOINTS: usize = 20;
+
+/// Longest label of an endpoint on an axis, in characters.
+const MAX_LABEL: usize = 26;
+
+/// Response time percentiles over time, as bands.
+pub(in crate::html) fn response(report: &Report<'_>) -> Chart {
+    let series = report.series;
+    let x = times(series);
+    let worst = series
+        .points()
+        .iter()
+        .filter_map(|point| point.response)
+        .map(|q| q.p99.high)
+        .fold(0.0, f64::max);
+    let unit = Unit::for_ms(worst);
+    let pick = |figure: fn(&Quantiles) -> f64| -> Vec<Option<f64>> {
+        series
+            .points()
+            .iter()
+            .map(|point| point.response.as_ref().map(|q| unit.of(figure(q))))
+            .collect()
+    };
+    let band = |name: &str, y, colour: &'static str| {
+        Scatter::new(x.clone(), y)
+            .name(name)
+            .mode(Mode::Lines)
+            .line(line(colour, 2.0))
+    };
+    let traces: Vec<Box<dyn Trace>> = vec![
+        band("p50 (half are faster)", pick(|q| q.p50.high), "--band-1"),
+        band("p95", pick(|q| q.p95.high), "--band-2")
+            .fill(Fill::ToNextY)
+            .fill_color(shade("--band-2-soft")),
+        band("p99 (1 in 100 is slower)", pick(|q| q.p99.high), "--band-3")
+            .fill(Fill::ToNextY)
+            .fill_color(shade("--band-3-soft")),
+    ];
+    let layout = with_events(legend_layout(), series)
+        .x_axis(time_axis(series))
+        .y_axis(unit.axis());
+    let mut chart = Chart::new("response", "Response time over time", traces, layout)
+        .words(
+            format!(
+                "How long users waited. The lowest line is the middle user, the highest the unlucky one in a hundred. \
+                 Lines close together mean steady service; a wide band means that some users wait far longer.{}",
+                thinning_note(series, "its worst second")
+            ),
+            format!(
+                "Line chart of the response time percentiles p50, p95 and p99 over time; the highest p99 is {}.",
+                format::latency(worst)
+            ),
+        )
+        .empty_unless(measured(report.summary), "No request was answered.");
+    chart.log_axis = Some("yaxis");
+    chart
+}
+
+/// Response and service time on a percentile scale.
+pub(in crate::html) fn distribution(report: &Report<'_>) -> Chart {
+    let histograms = report.histograms;
+    let unit = Unit::for_ms(histograms.response.max_ms());
+    let response = curve(&histograms.response, unit)
+        .name("response time (what users feel)")
+        .line(line("--series-1", 2.5));
+    let service = curve(&histograms.service, unit)
+        .name("service time (server and network alone)")
+        .line(line("--series-2", 2.0).dash(DashType::Dash));
+    let layout = legend_layout()
+        .hover_mode(HoverMode::Closest)
+        .x_axis(percentile_axis())
+        .y_axis(unit.axis());
+    let figures = &report.summary.response_ms;
+    let traces: Vec<Box<dyn Trace>> = vec![response, service];
+    let mut chart = Chart::new("distribution", "Distribution of latencies", traces, layout)
+        .words(
+            "Read it from the bottom: at 90 % the curve shows the time within which 90 % of the answers came. The scale \
+             stretches towards the right so that rare slow answers can be seen. Where both curves part, requests had \
+             to wait before they could even be sent.",
+            format!(
+                "Line chart of latencies on a percentile scale: response time p50 {}, p99 {}, maximum {}.",
+                format::latency(figures.p50),
+                format::latency(figures.p99),
+                format::latency(figures.max)
+            ),
+        )
+        .empty_unless(!histograms.response.is_empty(), "No request was answered.");
+    chart.log_axis = Some("yaxis");
+    chart.log = true; // else the slowest answers press all others onto the axis
+    chart
+}
+
+/// A distribution's curve over 1 / (1 − quantile). On this scale 100 % lies at infinity: the slowest answer is drawn where
+/// the number of samples puts it.
+fn curve(histogram: &LatencyHistogram, unit: Unit) -> Box<Scatter<f64, f64>> {
+    let end = (histogram.len() as f64).max(1.0);
+    let (mut x, mut y, mut text) = (Vec::new(), Vec::new(), Vec::new());
+    for (quantile, ms) in histogram.curve() {
+        let place = rounded((1.0 / (1.0 - quantile).max(1e-12)).min(end));
+        if x.last() == Some(&place) {
+            x.pop();
+            y.pop();
+            text.pop();
+        }
+        x.push(place);
+        y.push(unit.of(ms));
+        text.push(format!(
+            "{} within {}",
+            quantile_words(quantile),
+            format::latency(ms)
+        ));
+    }
+    Scatter::new(x, y)
+        .mode(Mode::Lines)
+        .hover_info(HoverInfo::Text)
+        .hover_text_array(text)
+}
+
+fn percentile_axis() -> Axis {
+    let ticks = [
+        (1.0, "0 %"),
+        (2.0, "50 %"),
+        (10.0, "90 %"),
+        (100.0, "99 %"),
+        (1e3, "99.9 %"),
+        (1e4, "99.99 %"),
+        (1e5, "99.999 %"),
+        (1e6, "99.9999 %"),
+    ];
+    value_axis()
+        .type_(AxisType::Log)
+        .range_mode(RangeMode::Normal)
+        .tick_values(ticks.iter().map(|tick| tick.0).collect())
+        .tick_text(ticks.iter().map(|tick| tick.1).collect())
+}
+
+/// Response time percentiles by endpoint.
+pub(in crate::html) fn endpoints(report: &Report<'_>) -> Chart {
+    let all = &report.summary.endpoints;
+    let shown = &all[..all.len().min(MAX_ENDPOINTS)];
+    let slowest = shown
+        .iter()
+        .map(|endpoint| endpoint.response_ms.p99)
+        .fold(0.0, f64::max);
+    let unit = Unit::for_ms(slowest);
+    let traces = vec![
+        endpoint_bars(shown, unit, "p50", "--band-1", |figures| figures.p50),
+        endpoint_bars(shown, unit, "p95", "--band-2", |figures| figures.p95),
+        endpoint_bars(shown, unit, "p99", "--band-3", |figures| figures.p99),
+    ];
+    // Rows are numbers, not names: two names that are cut to the same label stay two rows.
+    let categories = Axis::new()
+        .tick_values((0..shown.len()).map(|row| row as f64).collect())
+        .tick_text(
+            shown
+                .iter()
+                .map(|endpoint| plain_text(&shortened(&label_of(endpoint))))
+                .collect(),
+        )
+        .range(vec![shown.len() as f64 - 0.5, -0.5])
+        .auto_margin(true)
+        .fixed_range(true)
+        .zero_line(false)
+        .show_grid(false);
+    let layout = legend_layout()
+        .bar_mode(BarMode::Group)
+        .bar_gap(0.3)
+        .hover_mode(HoverMode::Closest)
+        .x_axis(unit.axis().side(AxisSide::Bottom))
+        .y_axis(categories);
+    let which = if all.len() > MAX_ENDPOINTS {
+        format!("The {MAX_ENDPOINTS} busiest endpoints, busiest first; the table below has all.")
+    } else {
+        "Busiest first.".to_owned()
+    };
+    let mut chart = Chart::new("endpoints-chart", "Response time by endpoint", traces, layout)
+        .words(
+            format!(
+                "{which} Short bars are good; a long p99 beside a short p50 means that most answers are fast and some are not."
+            ),
+            format!(
+                "Bar chart of response time percentiles of {}.",
+                format::plural(shown.len() as u64, "endpoint")
+            ),
+        )
+        .empty_unless(!shown.is_empty(), "No request was answered.");
+    chart.height = 110 + 44 * shown.len().max(2);
+    chart.log_axis = Some("xaxis");
+    chart
+}
+
+fn endpoint_bars(
+    endpoints: &[EndpointSummary],
+    unit: Unit,
+    name: &str,
+    colour: &'static str,
+    figure: fn(&Percentiles) -> f64,
+) -> Box<dyn Trace> {
+    let values = endpoints
+        .iter()
+        .map(|endpoint| unit.of(figure(&endpoint.response_ms)))
+        .collect();
+    let rows = (0..endpoints.len()).map(|row| row as f64).collect();
+    let hover = endpoints.iter().map(|endpoint| {
+        let latency = format::latency(figure(&endpoint.response_ms));
+        format!("{}<br>{name} {latency}", plain_text(&label_of(endpoint)))
+    });
+    Bar::new(values, rows)
+        .name(name)
+        .orientation(Orientation::Horizontal)
+        .hover_info(HoverInfo::Text)
+        .hover_text_array(hover.collect())
+        .marker(Marker::new().color(shade(colour)))
+}
+
+fn label_of(endpoint: &EndpointSummary) -> String {
+    format!("{} {}", endpoint.method, endpoint.name)
+        .trim()
+        .to_owned()
+}
+
+/// Plotly reads a few tags in text; as entities they are only characters.
+fn plain_text(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= MAX_LABEL {
+        name.to_owned()
+    } else {
+        name.chars().take(MAX_LABEL - 1).chain(['…']).collect()
+    }
+}
+
+fn quantile_words(quantile: f64) -> String {
+    if quantile >= 1.0 {
+        "all".to_owned()
+    } else {
+        format!("{} %", rounded_share(quantile))
+    }
+}
+
+/// A share near 1 keeps the digits that tell it from 1.
+fn rounded_share(quantile: f64) -> String {
+    let tail = rounded((1.0 - quantile) * 100.0);
+    let text = format!("{:.6}", 100.0 - tail);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_high_percentile_keeps_the_digits_that_tell_it_from_all() {
+        assert_eq!(quantile_words(0.5), "50 %");
+        assert_eq!(quantile_words(0.999), "99.9 %");
+        assert_eq!(quantile_words(0.99999), "99.999 %");
+        assert_eq!(quantile_words(1.0), "all");
+    }
+}

@@ -1,0 +1,296 @@
+//! `cargo xtask bench-peers`: what a request costs LoadForge and every other load generator installed, side by side.
+//! Neighbours: `bench_peers/servers.rs` are the targets, `generators.rs` the command lines, `table.rs` the answer;
+//! `benches/peers/README.md` says how it is measured. Invariant: requests are counted by the server, never by who is measured.
+
+mod generators;
+mod servers;
+mod table;
+
+use generators::{Generator, Job};
+use nix::sys::resource::{UsageWho, getrusage};
+use servers::Server;
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+use table::Sample;
+
+/// What to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    seconds: u32,
+    rounds: u32,
+    connections: Vec<u32>,
+    /// A built `loadforge`, such as an earlier version; else this checkout's is built.
+    loadforge: Option<PathBuf>,
+}
+
+impl Options {
+    /// Reads `--seconds N --rounds N --connections N,N --loadforge PATH`.
+    pub(crate) fn parse(arguments: &[String]) -> Result<Options, String> {
+        let mut options = Options {
+            seconds: 5,
+            rounds: 5,
+            connections: vec![64, 512],
+            loadforge: None,
+        };
+        for pair in arguments.chunks(2) {
+            let [flag, value] = pair else {
+                return Err(format!("bench-peers: {} needs a value", pair[0]));
+            };
+            let number = |text: &str| match text.parse::<u32>() {
+                Ok(number @ 1..=100_000) => Ok(number),
+                _ => Err(format!(
+                    "bench-peers: {flag} {value}: give whole numbers from 1 to 100000"
+                )),
+            };
+            match flag.as_str() {
+                "--seconds" => options.seconds = number(value)?,
+                "--rounds" => options.rounds = number(value)?,
+                "--connections" => {
+                    options.connections = value.split(',').map(number).collect::<Result<_, _>>()?;
+                }
+                "--loadforge" => options.loadforge = Some(PathBuf::from(value)),
+                _ => {
+                    return Err(format!(
+                        "bench-peers: no such option: {flag}; there are --seconds, --rounds, --connections, --loadforge"
+                    ));
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// The CPUs of the two sides; none on a machine with one CPU.
+#[derive(Clone, Copy, Debug)]
+struct Cpus {
+    generator: Option<usize>,
+    server: Option<usize>,
+}
+
+/// Measures, prints the table and writes `target/bench-peers.json`.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
+    let cpus = allowed_cpus()?;
+    if cpus.server.is_none() {
+        println!(
+            "One CPU: nothing is pinned, generator and server share it; requests/s mean little."
+        );
+    }
+    let loadforge = match &options.loadforge {
+        Some(path) => path
+            .canonicalize()
+            .map_err(|error| format!("bench-peers: --loadforge {}: {error}", path.display()))?,
+        None => build(root)?,
+    };
+    let folder = tempfile::tempdir().map_err(|error| format!("bench-peers: no folder: {error}"))?;
+    let (generators, missing) = generators::installed(&loadforge, folder.path())?;
+    if !missing.is_empty() {
+        println!("Not installed, so not measured: {}.", missing.join(", "));
+    }
+    let mut servers = Vec::new();
+    for start in [
+        Server::nginx(root, folder.path(), cpus.server),
+        Server::echo(&loadforge, folder.path(), cpus.server),
+    ] {
+        match start {
+            Ok(server) => servers.push(server),
+            Err(message) => println!("{message}"),
+        }
+    }
+    if servers.is_empty() {
+        return Err("bench-peers: there is no server to measure against".to_owned());
+    }
+    let mut samples = Vec::new();
+    for round in 0..options.rounds {
+        for connections in &options.connections {
+            for server in &servers {
+                for generator in &generators {
+                    let job = Job {
+                        url: server.url(),
+                        connections: *connections,
+                        seconds: options.seconds,
+                        cpu: cpus.generator,
+                        folder: folder.path(),
+                    };
+                    let sample = measure(generator, &job, server, round);
+                    println!("{sample}");
+                    samples.push(sample);
+                }
+            }
+        }
+    }
+    println!(
+        "\n{}\n{}",
+        table::markdown(&samples),
+        table::servers(&samples)
+    );
+    let path = root.join("target/bench-peers.json");
+    std::fs::create_dir_all(root.join("target"))
+        .and_then(|()| std::fs::write(&path, table::json(&samples, options)))
+        .map_err(|error| {
+            format!(
+                "bench-peers: {} could not be written: {error}",
+                path.display()
+            )
+        })?;
+    println!("raw figures: {}", path.display());
+    let failed = samples
+        .iter()
+        .filter(|sample| sample.figures.is_err())
+        .count();
+    if failed > 0 {
+        return Err(format!(
+            "bench-peers: {failed} of {} measurements failed",
+            samples.len()
+        ));
+    }
+    Ok(())
+}
+
+/// Builds what is measured, fully optimised.
+fn build(root: &Path) -> Result<PathBuf, String> {
+    let mut command = Command::new("cargo");
+    command
+        .args(["build", "--profile", "dist", "--package", "loadforge"])
+        .current_dir(root);
+    match command.status() {
+        Ok(status) if status.success() => {}
+        Ok(_) => return Err("bench-peers: loadforge does not build".to_owned()),
+        Err(error) => return Err(format!("bench-peers: cargo could not be started: {error}")),
+    }
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
+    Ok(target.join("dist/loadforge"))
+}
+
+/// One generator, once, from the start of its process to its end.
+fn measure(generator: &Generator, job: &Job<'_>, server: &Server, round: u32) -> Sample {
+    let mut sample = Sample {
+        generator: generator.name,
+        server: server.name,
+        connections: job.connections,
+        round,
+        figures: Err(String::new()),
+    };
+    sample.figures = measure_figures(generator, job, server);
+    sample
+}
+
+fn measure_figures(
+    generator: &Generator,
+    job: &Job<'_>,
+    server: &Server,
+) -> Result<table::Figures, String> {
+    let before = server.count()?;
+    let (cpu_before, server_before) = (children_cpu(), server.cpu());
+    let said = job.folder.join("said");
+    let file = || File::create(&said).map_err(|error| format!("no file for its words: {error}"));
+    let started = Instant::now();
+    // Pinning is done by `taskset`, which becomes the generator: no process more, and children inherit it.
+    let status = generator
+        .command(job)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(file()?)
+        .status()
+        .map_err(|error| format!("could not be started: {error}"))?;
+    let wall = started.elapsed();
+    let cpu = children_cpu() - cpu_before;
+    let server_cpu = server.cpu().saturating_sub(server_before);
+    let requests = server.requests_since(before)?;
+    if !status.success() {
+        let words = std::fs::read_to_string(&said).unwrap_or_default();
+        let last = words
+            .lines()
+            .rfind(|line| !line.trim().is_empty())
+            .unwrap_or("without a word");
+        return Err(format!("{status}: {last}"));
+    }
+    if requests == 0 {
+        return Err("sent no request".to_owned());
+    }
+    Ok(table::Figures {
+        requests,
+        cpu_us_per_request: cpu.as_secs_f64() * 1e6 / requests as f64,
+        server_cpu_us_per_request: server_cpu.as_secs_f64() * 1e6 / requests as f64,
+        requests_per_s: requests as f64 / wall.as_secs_f64(),
+    })
+}
+
+/// User + system time of all children that have ended, with theirs. The servers live on meanwhile, so they are not in it.
+fn children_cpu() -> Duration {
+    let usage =
+        getrusage(UsageWho::RUSAGE_CHILDREN).expect("one's own children can be asked about");
+    let time = |time: nix::sys::time::TimeVal| {
+        Duration::from_secs(time.tv_sec() as u64) + Duration::from_micros(time.tv_usec() as u64)
+    };
+    time(usage.user_time()) + time(usage.system_time())
+}
+
+/// The first two CPUs this process may use.
+fn allowed_cpus() -> Result<Cpus, String> {
+    use nix::{
+        sched::{CpuSet, sched_getaffinity},
+        unistd::Pid,
+    };
+    let set = sched_getaffinity(Pid::from_raw(0))
+        .map_err(|errno| format!("bench-peers: which CPUs are allowed is not known: {errno}"))?;
+    let mut allowed = (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false));
+    let (first, second) = (allowed.next(), allowed.next());
+    Ok(Cpus {
+        generator: second.and(first),
+        server: second,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &str) -> Result<Options, String> {
+        Options::parse(
+            &words
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn options_are_read_and_wrong_ones_refused() {
+        let options = parse("--seconds 2 --connections 1,20").unwrap();
+        assert_eq!(
+            options,
+            Options {
+                seconds: 2,
+                rounds: 5,
+                connections: vec![1, 20],
+                loadforge: None,
+            }
+        );
+        for wrong in [
+            "--seconds",
+            "--seconds 0",
+            "--rounds x",
+            "--connections 1,,2",
+            "--fast 1",
+        ] {
+            assert!(
+                parse(wrong).unwrap_err().starts_with("bench-peers: "),
+                "{wrong}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_cpu_time_of_a_child_that_has_ended_is_counted() {
+        let before = children_cpu();
+        let script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let status = Command::new("sh").args(["-c", script]).status().unwrap();
+        assert!(status.success());
+        assert!(children_cpu() - before > Duration::from_millis(1));
+    }
+}
