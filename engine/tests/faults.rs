@@ -41,7 +41,7 @@ fn a_task_that_panics_is_told_with_its_place_and_its_worker_lives_on() {
             10,
             "{errors:?}"
         );
-        assert_eq!(ran.errors(ErrorKind::Panic, "life.rs:"), 10, "{errors:?}");
+        assert_eq!(ran.errors(ErrorKind::Panic, file!()), 10, "{errors:?}");
         assert_eq!(ran.outcome, RunOutcome::Completed);
         assert_eq!(echo.requests(), 40);
     }
