@@ -72,9 +72,13 @@ fn aborted(summary: &RunSummary) -> Reason {
     if summary.outcome != RunOutcome::Aborted {
         return None;
     }
+    let unanswered = match summary.requests.unknown {
+        0 => String::new(),
+        count => format!(", and {count} requests were still unanswered"),
+    };
     invalid(format!(
-        "the run broke off after {:.1} s: what came later is missing, and {} requests were still unanswered",
-        summary.duration_s, summary.requests.unknown
+        "the run broke off after {:.1} s: what came later is missing{unanswered}",
+        summary.duration_s
     ))
 }
 

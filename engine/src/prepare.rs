@@ -185,7 +185,9 @@ fn choose_wire(plan: &Plan, notes: &mut Vec<String>) -> Result<WireKind, Prepare
 /// glommio refuses to start below its share, root or not; raising the limit is tried first.
 fn check_locked_memory() -> Result<(), UringDenied> {
     let limit = Resource::RLIMIT_MEMLOCK;
-    let Ok((soft, hard)) = getrlimit(limit) else { return Ok(()) };
+    let Ok((soft, hard)) = getrlimit(limit) else {
+        return Ok(());
+    };
     let wanted = hard.max(LEAST_LOCKED_BYTES);
     if soft >= LEAST_LOCKED_BYTES || setrlimit(limit, wanted, wanted).is_ok() {
         return Ok(());

@@ -2,14 +2,14 @@
 //! Neighbours: `supervisor/mod.rs` starts it as a thread after the fork and tells it what happened; whoever watches
 //! the run gets its snapshots. Invariant: every record that a worker delivered is counted exactly once.
 
-use super::health::Health;
+use super::{health::Health, words::Words};
 use crate::clock::Epoch;
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use loadforge_analysis::{
     EndpointId, Event, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
-use loadforge_ring::{RecordSource, RequestRecord, RunPhase, TextKind, TextReader, Transport};
-use loadforge_scenarios::{ErrorKind, Method, Pattern};
+use loadforge_ring::{RecordSource, RequestRecord, RunPhase, Transport};
+use loadforge_scenarios::{Method, Pattern};
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
 /// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
@@ -33,9 +33,7 @@ pub enum Notice {
 /// One worker as the aggregator sees it.
 struct Feed {
     source: RecordSource,
-    texts: TextReader,
-    /// Texts by id.
-    words: Vec<Text>,
+    words: Words,
     /// By name and method: where the request is counted.
     endpoints: Vec<Option<EndpointId>>,
     /// Records drained so far.
@@ -43,13 +41,6 @@ struct Feed {
     /// The worker is gone: what it left behind is recovered, what it took with it is unknown.
     gone: bool,
     recovered: bool,
-}
-
-struct Text {
-    kind: TextKind,
-    code: u8,
-    text: String,
-    counted: u64,
 }
 
 /// Gathers a run's figures.
@@ -85,8 +76,7 @@ impl Aggregator {
         let feeds = (0..transport.workers())
             .map(|worker| Feed {
                 source: transport.source(worker),
-                texts: transport.text_reader(worker),
-                words: Vec::new(),
+                words: Words::new(transport.text_reader(worker)),
                 endpoints: Vec::new(),
                 drained: 0,
                 gone: false,
@@ -146,25 +136,22 @@ impl Aggregator {
     }
 
     fn drain(&mut self) {
-        for worker in 0..self.feeds.len() {
-            // Before the records: a name is published before its first use.
-            self.read_texts(worker);
+        for feed in &mut self.feeds {
             let Feed {
                 source,
+                words,
                 endpoints,
                 drained,
-                words,
                 gone,
                 recovered,
-                ..
-            } = &mut self.feeds[worker];
+            } = feed;
             let mut take = |record: &RequestRecord| {
                 *drained += 1;
                 let place = record.name as usize * METHODS + usize::from(record.method);
                 let endpoint = match endpoints.get(place).copied().flatten() {
                     Some(endpoint) => endpoint,
                     None => {
-                        let name = name_of(&self.names, words, record.name);
+                        let name = words.name(&self.names, record.name as usize);
                         let method = Method::from_code(record.method);
                         let endpoint = self.window.endpoint(name, method);
                         if endpoints.len() <= place {
@@ -185,34 +172,12 @@ impl Aggregator {
         }
     }
 
-    fn read_texts(&mut self, worker: usize) {
-        let feed = &mut self.feeds[worker];
-        for entry in feed.texts.new_entries() {
-            debug_assert_eq!(entry.id.0 as usize, feed.words.len(), "texts come in order");
-            feed.words.push(Text {
-                kind: entry.kind,
-                code: entry.code,
-                text: entry.text,
-                counted: 0,
-            });
-        }
-    }
-
+    /// Counts the failures whose words stand in the workers' text tables.
     fn count_details(&mut self) {
         for feed in &mut self.feeds {
-            for (index, word) in feed.words.iter_mut().enumerate() {
-                if !matches!(word.kind, TextKind::ErrorDetail | TextKind::PanicPlace) {
-                    continue;
-                }
-                let count = feed.texts.count(loadforge_ring::TextId(index as u32));
-                if count > word.counted
-                    && let Some(kind) = ErrorKind::from_code(word.code)
-                {
-                    self.window
-                        .add_error_details(kind, &word.text, count - word.counted);
-                    word.counted = count;
-                }
-            }
+            feed.words.count_new(|kind, words, count| {
+                self.window.add_error_details(kind, words, count);
+            });
         }
     }
 
@@ -261,7 +226,14 @@ impl Aggregator {
 
     fn iterations_so_far(&self) -> u64 {
         let workers = 0..self.feeds.len();
-        workers.map(|worker| self.transport.worker(worker).iterations.load(Ordering::Relaxed)).sum()
+        workers
+            .map(|worker| {
+                self.transport
+                    .worker(worker)
+                    .iterations
+                    .load(Ordering::Relaxed)
+            })
+            .sum()
     }
 
     /// Counts since the start; `ok` and `failed` are filled in by the window, which alone knows them.
@@ -280,16 +252,5 @@ impl Aggregator {
             }
         }
         totals
-    }
-}
-
-/// The name that a worker's record carries: one known before the run, or one chosen at run time.
-fn name_of<'n>(names: &'n [String], words: &'n [Text], id: u32) -> &'n str {
-    let id = id as usize;
-    match names.get(id) {
-        Some(name) => name,
-        None => words
-            .get(id - names.len())
-            .map_or("other", |word| word.text.as_str()),
     }
 }

@@ -5,6 +5,7 @@
 mod aggregator;
 mod crew;
 mod health;
+mod words;
 
 use crate::{
     clock::{Epoch, monotonic_ns},

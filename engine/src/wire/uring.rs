@@ -10,6 +10,7 @@ use buffers::BufferRing;
 use bytes::Bytes;
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 use nix::sys::socket::{SockFlag, SockaddrLike, SockaddrStorage};
+use slot::{Operation, Slot, user_data};
 use std::{
     io,
     net::SocketAddr,
@@ -18,6 +19,7 @@ use std::{
 
 mod buffers;
 pub mod probe;
+mod slot;
 
 /// Entries of the submission queue.
 pub const SUBMISSIONS: u32 = 1024;
@@ -30,43 +32,6 @@ const SENDS_PER_ENTER: u32 = 32;
 /// Up to this size a send is not tracked: it fits into an idle connection's empty send buffer at once, so its success
 /// needs no completion. Larger ones may block half-way and are followed to their end.
 const UNTRACKED_SEND_BYTES: usize = 4096;
-
-/// What a completion belongs to: the top byte of its user data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Operation {
-    Connect = 1,
-    Receive = 2,
-    Send = 3,
-    TrackedSend = 4,
-    Cancel = 5,
-    Bell = 6,
-}
-
-fn user_data(operation: Operation, conn: ConnId) -> u64 {
-    (operation as u64) << 56 | u64::from(conn.generation & 0xff_ffff) << 32 | u64::from(conn.slot)
-}
-
-/// A place for one connection.
-struct Slot {
-    generation: u32,
-    fd: Option<OwnedFd>,
-    /// Whether `fd` stands in the ring's file table under the slot's own number.
-    registered: bool,
-    open: bool,
-    closing: bool,
-    /// Operations whose last completion is still to come; untracked sends do not count.
-    outstanding: u8,
-    /// A tracked send is under way.
-    sending: bool,
-    /// An untracked send was made and nothing has come back since: the kernel may still read `head`.
-    unanswered: bool,
-    address: Box<SockaddrStorage>,
-    head: Outgoing,
-    body: Bytes,
-    /// How much of head and body together has been sent, for tracked sends.
-    sent: usize,
-}
 
 /// The io_uring wire.
 pub struct UringWire {
@@ -431,20 +396,7 @@ impl Wire for UringWire {
         // Not O_NONBLOCK: io_uring would answer EAGAIN instead of waiting for such a socket.
         let fd = tcp_socket(address, source, SockFlag::empty())?;
         let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                fd: None,
-                registered: false,
-                open: false,
-                closing: false,
-                outstanding: 0,
-                sending: false,
-                unanswered: false,
-                address: Box::new(SockaddrStorage::from(address)),
-                head: Outgoing::Once(Vec::new()),
-                body: Bytes::new(),
-                sent: 0,
-            });
+            self.slots.push(Slot::new(address));
             self.slots.len() as u32 - 1
         });
         let registered = index < self.registered_files

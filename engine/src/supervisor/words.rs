@@ -1,0 +1,108 @@
+//! What a worker wrote into its text table: names chosen at run time, the words of failures and how often each came.
+//! Neighbours: `aggregator.rs` asks. Invariant: a text is published before the first record that uses it, so whoever
+//! has the record finds the text.
+
+use loadforge_ring::{TextId, TextKind, TextReader};
+use loadforge_scenarios::ErrorKind;
+
+/// The name of requests whose own name found no room in the table.
+const NAMELESS: &str = "other";
+
+/// One worker's texts, as far as they have been read.
+pub struct Words {
+    reader: TextReader,
+    /// By id.
+    texts: Vec<Text>,
+}
+
+struct Text {
+    kind: TextKind,
+    code: u8,
+    text: String,
+    counted: u64,
+}
+
+impl Words {
+    /// Nothing read yet.
+    pub fn new(reader: TextReader) -> Words {
+        Words {
+            reader,
+            texts: Vec::new(),
+        }
+    }
+
+    /// The name that a record carries: one of those known before the run, or one chosen at run time.
+    pub fn name<'n>(&'n mut self, known: &'n [String], id: usize) -> &'n str {
+        let Some(place) = id.checked_sub(known.len()) else {
+            return &known[id];
+        };
+        if place >= self.texts.len() {
+            self.read_new();
+        }
+        self.texts
+            .get(place)
+            .map_or(NAMELESS, |text| text.text.as_str())
+    }
+
+    /// Tells the failures counted since the last call: kind, words, how many.
+    pub fn count_new(&mut self, mut tell: impl FnMut(ErrorKind, &str, u64)) {
+        self.read_new();
+        for (id, text) in self.texts.iter_mut().enumerate() {
+            if !matches!(text.kind, TextKind::ErrorDetail | TextKind::PanicPlace) {
+                continue;
+            }
+            let count = self.reader.count(TextId(id as u32));
+            if count > text.counted
+                && let Some(kind) = ErrorKind::from_code(text.code)
+            {
+                tell(kind, &text.text, count - text.counted);
+                text.counted = count;
+            }
+        }
+    }
+
+    fn read_new(&mut self) {
+        for entry in self.reader.new_entries() {
+            debug_assert_eq!(entry.id.0 as usize, self.texts.len(), "texts come in order");
+            self.texts.push(Text {
+                kind: entry.kind,
+                code: entry.code,
+                text: entry.text,
+                counted: 0,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use loadforge_ring::{Capacity, Transport};
+
+    #[test]
+    fn a_name_interned_after_the_last_look_is_found_all_the_same() {
+        let transport = Transport::channel(1, Capacity::default());
+        let mut writer = transport.text_writer(0);
+        let mut words = Words::new(transport.text_reader(0));
+        let known = ["home".to_owned()];
+        assert_eq!(words.name(&known, 0), "home");
+        let late = writer.intern(TextKind::Name, 0, "late");
+        assert_eq!(words.name(&known, 1 + late.0 as usize), "late");
+        assert_eq!(words.name(&known, 99), NAMELESS);
+    }
+
+    #[test]
+    fn failures_are_told_once_each() {
+        let transport = Transport::channel(1, Capacity::default());
+        let mut writer = transport.text_writer(0);
+        let mut words = Words::new(transport.text_reader(0));
+        let reset = writer.intern(TextKind::ErrorDetail, ErrorKind::Reset as u8, "it broke");
+        let mut told = Vec::new();
+        for raised in [2, 0, 3] {
+            writer.add(reset, raised);
+            words.count_new(|kind, text, count| told.push((kind, text.to_owned(), count)));
+        }
+        let broke = |count| (ErrorKind::Reset, "it broke".to_owned(), count);
+        assert_eq!(told, [broke(2), broke(3)]);
+    }
+}
