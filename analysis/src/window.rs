@@ -240,7 +240,8 @@ impl Window {
         }
     }
 
-    /// The failures by kind and detail; their counts sum up to `by_code`.
+    /// The failures by kind and detail; their counts sum up to `by_code`, save for panics, which need not have failed a
+    /// request.
     fn close_errors(&mut self, by_code: &[u64; ERROR_CODES]) -> Vec<ErrorCount> {
         let mut errors = Vec::new();
         for kind in ErrorKind::ALL {
@@ -256,7 +257,12 @@ impl Window {
                 continue;
             }
             for told in self.details.iter_mut().filter(|told| told.kind == kind) {
-                let count = told.count.min(left);
+                // A panic fails an iteration, and need not have failed a request.
+                let count = if kind == ErrorKind::Panic {
+                    told.count
+                } else {
+                    told.count.min(left)
+                };
                 if count > 0 {
                     errors.push(ErrorCount {
                         kind,
@@ -265,7 +271,7 @@ impl Window {
                     });
                 }
                 told.count -= count;
-                left -= count;
+                left = left.saturating_sub(count);
             }
             if left > 0 {
                 errors.push(ErrorCount {

@@ -2,7 +2,7 @@
 //! Invariant: never more CPUs than the affinity mask and the cgroup's quota allow.
 
 use nix::{
-    sched::{CpuSet, sched_getaffinity},
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
     unistd::Pid,
 };
 use std::{fs, path::Path};
@@ -21,6 +21,16 @@ pub fn allowed_cpus() -> Vec<u32> {
         cpus.truncate((quota.ceil() as usize).max(1));
     }
     cpus
+}
+
+/// Pins the calling thread to one CPU.
+///
+/// # Errors
+/// When the CPU does not exist or the mask does not allow it.
+pub fn pin_this_thread(cpu: u32) -> nix::Result<()> {
+    let mut only = CpuSet::new();
+    only.set(cpu as usize)?;
+    sched_setaffinity(Pid::from_raw(0), &only)
 }
 
 /// How many CPUs the cgroup's quota pays for, if it sets one (cgroup v2: `cpu.max` is "quota period" in µs).

@@ -9,6 +9,8 @@
 mod clock;
 mod cpus;
 mod http1;
+#[doc(hidden)]
+pub mod parts;
 mod plan;
 mod prepare;
 mod supervisor;

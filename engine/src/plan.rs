@@ -2,7 +2,11 @@
 //! `prepare.rs` checks it against this machine, `supervisor/` carries it out.
 
 use loadforge_scenarios::{Pattern, Scenario};
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How records are to travel from workers to the aggregator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +48,11 @@ pub struct Plan {
     pub max_requests: Option<u64>,
     /// One worker is started per entry, pinned to that CPU. At least one.
     pub cpus: Vec<u32>,
+    /// Where the aggregator's thread is pinned; `None` lets the kernel move it about.
+    pub aggregator_cpu: Option<u32>,
+    /// Addresses of this machine that connections are made from, in turn; none leaves the choice to the kernel. One
+    /// address has some 28,000 ports for each target.
+    pub source_ips: Vec<IpAddr>,
     /// How records travel.
     pub transport: TransportChoice,
     /// How sockets are driven.

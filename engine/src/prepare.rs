@@ -30,9 +30,7 @@ pub enum WireKind {
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     /// A CPU was asked for that this process may not use.
-    #[error(
-        "CPU {cpu} is not one of those this process may use ({allowed}); choose from them with --cpus"
-    )]
+    #[error("CPU {cpu} is not one of those this process may use ({allowed}); choose from them")]
     Cpu {
         /// The CPU asked for.
         cpu: u32,
@@ -99,7 +97,7 @@ impl Prepared {
 /// When the machine lacks something that has no fallback, or whose fallback the plan forbids.
 pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     let mut notes = Vec::new();
-    check_cpus(&plan.cpus)?;
+    check_cpus(plan.cpus.iter().chain(&plan.aggregator_cpu))?;
     let leftovers = sweep_leftovers();
     if !leftovers.is_empty() {
         notes.push(format!(
@@ -123,9 +121,9 @@ pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     })
 }
 
-fn check_cpus(cpus: &[u32]) -> Result<(), PrepareError> {
+fn check_cpus<'c>(mut cpus: impl Iterator<Item = &'c u32>) -> Result<(), PrepareError> {
     let allowed = allowed_cpus();
-    match cpus.iter().find(|cpu| !allowed.contains(cpu)) {
+    match cpus.find(|cpu| !allowed.contains(cpu)) {
         None => Ok(()),
         Some(cpu) => Err(PrepareError::Cpu {
             cpu: *cpu,

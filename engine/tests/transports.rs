@@ -20,16 +20,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Child, Command, ExitCode, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use support::{
-    props::echo_after,
+    props::{HUNG, echo_after, eventually},
     scripted::{ScriptedServer, Welcome},
     stage::{Play, act, cpus, plan},
 };
-
-/// Past this a test is hung, not slow.
-const HUNG: Duration = Duration::from_secs(60);
 
 /// A test: its name and what it does.
 type Test = (&'static str, fn());
@@ -325,6 +322,8 @@ impl Order {
             duration: Duration::from_millis(number(5)),
             max_requests: Some(number(4)).filter(|max| *max < u64::MAX),
             cpus: cpus(2),
+            aggregator_cpu: None,
+            source_ips: Vec::new(),
             transport: match words[0].as_str() {
                 "shm" => TransportChoice::Shm,
                 _ => TransportChoice::Channel,
@@ -557,12 +556,4 @@ fn is_gone(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_none_or(|(_, rest)| rest.starts_with('Z'))
-}
-
-fn eventually(what: &str, mut come: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !come() {
-        assert!(begun.elapsed() < HUNG, "{what} never came");
-        thread::sleep(Duration::from_millis(2));
-    }
 }

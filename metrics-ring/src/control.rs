@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn raising_adds() {
+    fn raising_a_counter_adds_to_it() {
         let counter = AtomicU64::new(40);
         raise(&counter, 2);
         assert_eq!(counter.into_inner(), 42);

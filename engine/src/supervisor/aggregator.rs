@@ -243,8 +243,13 @@ impl Aggregator {
             let control = self.transport.worker(worker);
             let submitted = control.submitted.load(Ordering::Relaxed);
             let lost = control.lost.load(Ordering::Relaxed);
-            totals.intended += control.intended.load(Ordering::Relaxed);
-            totals.not_sent += control.not_sent.load(Ordering::Relaxed);
+            let not_sent = control.not_sent.load(Ordering::Relaxed);
+            // A worker killed between two of its counters leaves them one apart: what it did is what counts.
+            totals.intended += match feed.gone {
+                true => submitted + not_sent,
+                false => control.intended.load(Ordering::Relaxed),
+            };
+            totals.not_sent += not_sent;
             totals.sent += submitted;
             totals.lost += lost;
             if feed.gone {

@@ -74,7 +74,8 @@ pub struct RunEnd {
 
 impl Prepared {
     /// Carries the plan out. `observe` is called once, after the fork, and may start threads; the channel it returns
-    /// gets a snapshot a second and is dropped when the run is over.
+    /// gets a snapshot a second and is dropped when the run is over. One process is one run: afterwards signals do what
+    /// they do by default, and a second run in the same process would not be asked to drain.
     ///
     /// # Errors
     /// When workers cannot be started, or none gets ready.
@@ -96,6 +97,7 @@ impl Prepared {
             wire: self.wire,
             scenario: Arc::clone(&plan.scenario),
             addresses: plan.addresses.clone(),
+            source_ips: plan.source_ips.clone(),
             users: plan.users.clone(),
             ends: WorkerEnds {
                 duration_ns: ns(plan.duration),
@@ -232,11 +234,17 @@ impl Dispatcher {
             inbox,
             watchers,
         );
-        self.aggregator = Some(
-            thread::Builder::new()
-                .name("aggregator".into())
-                .spawn(|| aggregator.run())?,
-        );
+        let cpu = prepared.plan.aggregator_cpu;
+        let thread = thread::Builder::new()
+            .name("aggregator".into())
+            .spawn(move || {
+                if let Some(cpu) = cpu {
+                    // Checked by `prepare`; a mask that has changed since is the kernel's word against ours.
+                    let _ = crate::cpus::pin_this_thread(cpu);
+                }
+                aggregator.run()
+            })?;
+        self.aggregator = Some(thread);
         self.notices = Some(notices);
         for worker in 0..self.crew.len() {
             if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {

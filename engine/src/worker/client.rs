@@ -39,6 +39,7 @@ impl<W: Wire> Client for WireClient<W> {
             return Poll::Pending;
         }
         place.waited = false;
+        place.has_begun = true;
         if place.ready_ns == 0 {
             place.ready_ns = now_ns;
         }

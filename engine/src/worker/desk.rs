@@ -227,8 +227,16 @@ impl Desk {
         let (index, origin) = self.owners[conn.slot as usize];
         let seat = &mut self.seats[index as usize];
         if !matches!(seat.flight, Flight::Sent(current) if current == conn) {
-            // Nobody asked: the connection cannot be trusted with the next request.
+            // Nobody asked: the connection cannot be trusted with a request.
             seat.connections[usize::from(origin)] = None;
+            if matches!(seat.flight, Flight::Connected(current) if current == conn) {
+                let detail = "the server spoke before the request was sent";
+                self.finish(
+                    index,
+                    now_ns,
+                    Err(Failure::new(ErrorKind::Protocol, detail)),
+                );
+            }
             return Action::Close;
         }
         if !seat.reader.has_begun() {
@@ -251,10 +259,15 @@ impl Desk {
         let (index, origin) = self.owners[conn.slot as usize];
         let seat = &mut self.seats[index as usize];
         seat.connections[usize::from(origin)] = None;
-        if !matches!(seat.flight, Flight::Sent(current) if current == conn) {
+        // A connection that stands may be closed before the user's task comes to send on it.
+        let (Flight::Sent(current) | Flight::Connected(current)) = seat.flight else {
+            return;
+        };
+        if current != conn {
             return;
         }
-        if seat.on_reused_connection && seat.idempotent && !seat.reader.has_begun() {
+        let sent = matches!(seat.flight, Flight::Sent(_));
+        if sent && seat.on_reused_connection && seat.idempotent && !seat.reader.has_begun() {
             seat.flight = Flight::Retry;
             seat.wake();
             return;

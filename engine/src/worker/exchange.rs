@@ -5,6 +5,7 @@
 use super::{
     desk::{Desk, Stage, error_words},
     seat::Flight,
+    sources::Sources,
     timers::Due,
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Core<W> {
     pub desk: Desk,
     /// By origin.
     pub destinations: Vec<Destination>,
+    /// Where connections are made from.
+    pub sources: Sources,
     /// By fixed id: the request as bytes, with a body that is not copied.
     pub rendered: Vec<Option<(Rc<[u8]>, Bytes)>>,
     /// Time limit of a request that has none of its own, ns.
@@ -145,7 +148,8 @@ impl<W: Wire> Core<W> {
         let destination = &self.destinations[usize::from(origin)];
         let tried = self.desk.seats[index as usize].addresses_tried as usize;
         let address = destination.addresses[tried % destination.addresses.len()];
-        match self.wire.connect(address, None) {
+        let source = self.sources.next_for(address);
+        match self.wire.connect(address, source) {
             Ok(conn) => {
                 let desk = &mut self.desk;
                 let slot = conn.slot as usize;
@@ -179,11 +183,16 @@ impl<W: Wire> Core<W> {
             let now_ns = self.desk.now_ns;
             return self.connect(index, request, now_ns);
         }
-        let what = format!("connecting to {}", addresses[addresses.len() - 1]);
-        self.fail(
-            index,
-            Failure::new(ErrorKind::Connect, error_words(&what, errno)),
-        );
+        let target = addresses[addresses.len() - 1];
+        let failure = if errno == libc::EADDRNOTAVAIL {
+            let detail =
+                format!("no local port left to {target}: give more addresses by --source-ip");
+            Failure::new(ErrorKind::Generator, detail)
+        } else {
+            let what = format!("connecting to {target}");
+            Failure::new(ErrorKind::Connect, error_words(&what, errno))
+        };
+        self.fail(index, failure);
     }
 
     /// Ends a request whose flight stands at some stage before `Done`.

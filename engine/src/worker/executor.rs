@@ -2,6 +2,7 @@
 //! is forbidden. Neighbours: `mod.rs` chooses, `driver.rs` is the main future on either. The only file that names
 //! glommio.
 
+use crate::clock::monotonic_ns;
 use async_executor::LocalExecutor;
 use glommio::{LocalExecutorBuilder, Placement};
 use std::{
@@ -16,6 +17,9 @@ const GLOMMIO_IO_MEMORY: usize = 64 * 1024;
 
 /// How many tasks the plain executor polls before the main future has its turn again.
 const TICKS_PER_ROUND: u32 = 256;
+
+/// How long it may poll tasks before that: some users' own code takes long.
+const ROUND_NS: u64 = 100_000;
 
 /// Starts tasks on the executor that is running.
 #[derive(Clone)]
@@ -66,8 +70,9 @@ pub fn run_plain<F: Future>(main: impl FnOnce(Spawner) -> F) -> F::Output {
             return output;
         }
         // Bounded, because users may wake each other for ever.
+        let began_ns = monotonic_ns();
         for _ in 0..TICKS_PER_ROUND {
-            if !executor.try_tick() {
+            if !executor.try_tick() || monotonic_ns() - began_ns > ROUND_NS {
                 break;
             }
         }

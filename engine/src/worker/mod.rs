@@ -9,13 +9,15 @@ mod exchange;
 mod executor;
 mod panics;
 mod seat;
-mod timers;
+mod sources;
+pub(crate) mod timers;
 #[cfg(test)]
 mod turn_test;
 mod users;
 
 use crate::{
     clock::{Epoch, monotonic_ns},
+    cpus::pin_this_thread,
     prepare::WireKind,
     wire::{Wire, epoll::EpollWire, uring::UringWire},
 };
@@ -26,9 +28,10 @@ use executor::{Spawner, run_on_glommio, run_plain};
 use loadforge_ring::{RunPhase, Transport, WorkerState};
 use loadforge_scenarios::{Pattern, Scenario};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use sources::Sources;
 use std::{
     cell::RefCell,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::fd::{AsFd, BorrowedFd},
     rc::Rc,
     sync::Arc,
@@ -50,6 +53,8 @@ pub struct Assignment {
     pub scenario: Arc<dyn Scenario>,
     /// By origin: where it is.
     pub addresses: Vec<Vec<SocketAddr>>,
+    /// Addresses that connections are made from, in turn; may be empty.
+    pub source_ips: Vec<IpAddr>,
     /// How many users there are over time, over all workers.
     pub users: Pattern,
     /// When the run is over.
@@ -69,14 +74,14 @@ pub type WorkerEnds = Ends;
 /// When the wire or the executor cannot be had after all, or breaks; in words, for the supervisor's event log.
 pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> {
     panics::note_places();
-    pin_to(assignment.cpu)?;
+    let cpu = assignment.cpu;
+    pin_this_thread(cpu).map_err(|error| format!("cannot be pinned to CPU {cpu}: {error}"))?;
     // Sleeps end up to 50 µs late otherwise. Where it cannot be had, they do.
     let _ = nix::sys::prctl::set_timerslack(1);
     match assignment.wire {
         WireKind::Uring => {
             let wire = UringWire::new(expected_connections(&assignment), bell)
                 .map_err(|error| format!("the io_uring wire cannot be made: {error}"))?;
-            let cpu = assignment.cpu;
             run_on_glommio(cpu, |spawner| live(assignment, wire, bell, spawner))?
         }
         WireKind::Epoll => {
@@ -95,13 +100,6 @@ fn expected_connections(assignment: &Assignment) -> usize {
     );
     let users = share_of(assignment.users.peak().ceil() as u64, share) as usize;
     users.max(1) * assignment.addresses.len().max(1)
-}
-
-fn pin_to(cpu: u32) -> Result<(), String> {
-    let mut set = nix::sched::CpuSet::new();
-    set.set(cpu as usize)
-        .and_then(|()| nix::sched::sched_setaffinity(nix::unistd::Pid::from_raw(0), &set))
-        .map_err(|error| format!("cannot be pinned to CPU {cpu}: {error}"))
 }
 
 async fn live<W: Wire + 'static>(
@@ -148,6 +146,7 @@ async fn live<W: Wire + 'static>(
             static_names: assignment.scenario.endpoints().len() as u32,
         },
         destinations,
+        sources: Sources::new(assignment.source_ips),
         rendered: vec![None; assignment.scenario.fixed_requests() as usize],
         time_limit_ns: assignment.time_limit_ns,
         max_requests: assignment.ends.max_requests,

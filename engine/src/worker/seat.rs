@@ -44,6 +44,8 @@ pub struct Seat {
     pub occupied: bool,
     /// The user is to leave after its iteration.
     pub retiring: bool,
+    /// The user has begun an iteration: its setup is behind it.
+    pub has_begun: bool,
     /// The user only tidies up.
     pub in_teardown: bool,
     /// The user's task waited for something since its last iteration began; one that never waits is made to.

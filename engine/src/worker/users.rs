@@ -3,7 +3,7 @@
 
 use super::{client::WireClient, exchange::Core, executor::Spawner};
 use crate::wire::Wire;
-use loadforge_scenarios::{Pattern, Scenario, Seat, User, UserFuture};
+use loadforge_scenarios::{Pattern, SETUP_RETRY, Scenario, Seat, User, UserFuture};
 use std::{
     cell::{Cell, RefCell},
     future::Future,
@@ -105,6 +105,7 @@ impl<W: Wire + 'static> Users<W> {
             seat.occupied = true;
             seat.retiring = false;
             seat.in_teardown = false;
+            seat.has_begun = false;
             seat.waited = true;
             seat.ready_ns = 0;
             seat.limit_timer_ns = u64::MAX;
@@ -163,10 +164,23 @@ struct UserTask<W> {
 
 impl<W: Wire + 'static> UserTask<W> {
     fn begin_life(&self) -> UserFuture {
+        Arc::clone(&self.scenario).start_user(self.user())
+    }
+
+    /// A setup that panicked is tried again as one that failed is: after a pause, and not when the user is to leave.
+    fn begin_life_later(&self) -> UserFuture {
+        let (mut user, scenario) = (self.user(), Arc::clone(&self.scenario));
+        Box::pin(async move {
+            if user.sleep(SETUP_RETRY).await {
+                scenario.start_user(user).await;
+            }
+        })
+    }
+
+    fn user(&self) -> User {
         let id = self.core.borrow().desk.seats[self.seat as usize].user_id;
         let client = Rc::new(WireClient(Rc::clone(&self.core)));
-        let user = User::new(client, Seat(self.seat), id, self.seed);
-        Arc::clone(&self.scenario).start_user(user)
+        User::new(client, Seat(self.seat), id, self.seed)
     }
 
     fn leave(&self) {
@@ -201,9 +215,18 @@ impl<W: Wire + 'static> Future for UserTask<W> {
             Err(_) => {
                 drop(life);
                 let place = super::panics::take_place();
-                let core = &mut *self.core.borrow_mut();
-                core.after_panic(self.seat, &place);
+                let (in_teardown, in_setup) = {
+                    let core = &mut *self.core.borrow_mut();
+                    core.after_panic(self.seat, &place);
+                    let seat = &core.desk.seats[self.seat as usize];
+                    (seat.in_teardown, !seat.has_begun)
+                };
+                if in_teardown {
+                    self.leave();
+                    return Poll::Ready(());
+                }
                 // Another life in the same seat begins with the next poll.
+                self.life = in_setup.then(|| self.begin_life_later());
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }

@@ -1,4 +1,4 @@
-//! What tests need again and again: a target that behaves, a task of one GET, a scenario file, a counter.
+//! What tests need again and again: a target that behaves, a task of one GET, a scenario file, a counter, patience.
 //! Neighbours: `stage.rs` runs what is made of them.
 
 use super::stage::{Act, act};
@@ -14,8 +14,12 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
+
+/// Past this a test is hung, not slow.
+pub const HUNG: Duration = Duration::from_secs(60);
 
 /// The echo target, answering at once.
 pub fn echo() -> EchoHandle {
@@ -59,4 +63,13 @@ pub fn add_one(count: &AtomicU64) -> u64 {
 /// What it has come to.
 pub fn read(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
+}
+
+/// Waits until something has come about.
+pub fn eventually(what: &str, mut come: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !come() {
+        assert!(begun.elapsed() < HUNG, "{what} never came");
+        thread::sleep(Duration::from_millis(2));
+    }
 }

@@ -160,6 +160,8 @@ pub fn plan(scenario: impl Scenario + 'static, wire: WireChoice) -> Plan {
         duration: Duration::from_secs(10),
         max_requests: None,
         cpus: cpus(1),
+        aggregator_cpu: None,
+        source_ips: Vec::new(),
         transport: TransportChoice::Channel,
         wire,
         time_limit: Duration::from_secs(10),
