@@ -109,6 +109,14 @@ pub struct RunArgs {
     #[arg(long, value_name = "LIST", help_heading = MACHINE, allow_hyphen_values = true)]
     pub cpus: Option<String>,
 
+    /// CPU to pin the aggregator to [default: wherever there is room]
+    #[arg(long, value_name = "CPU", help_heading = MACHINE, allow_negative_numbers = true)]
+    pub aggregator_cpu: Option<String>,
+
+    /// Addresses of this machine to connect from, in turn, such as 127.0.0.2-127.0.0.9; each has some 28,000 ports
+    #[arg(long, value_name = "LIST", help_heading = MACHINE)]
+    pub source_ip: Option<String>,
+
     /// How records travel from workers to the aggregator
     #[arg(long, value_name = "WAY", default_value = "auto", help_heading = MACHINE)]
     pub transport: TransportWord,

@@ -57,6 +57,29 @@ pub fn choose(text: &str, allowed: &[u32]) -> Result<Vec<u32>, Complaint> {
             "write CPUs and ranges, such as --cpus 0,2-5",
         )
     })?;
+    check_allowed("--cpus", text, chosen, allowed)
+}
+
+/// Reads a flag's one CPU and checks it against those this process may use.
+///
+/// # Errors
+/// When it is no number, or cannot be used.
+pub fn choose_one(flag: &str, text: &str, allowed: &[u32]) -> Result<u32, Complaint> {
+    let cpu = text.trim().parse().map_err(|_| {
+        Complaint::new(
+            format!("{flag} {text}: {text:?} is not a CPU"),
+            format!("give one of {}", list(allowed)),
+        )
+    })?;
+    check_allowed(flag, text, vec![cpu], allowed).map(|_| cpu)
+}
+
+fn check_allowed(
+    flag: &str,
+    text: &str,
+    chosen: Vec<u32>,
+    allowed: &[u32],
+) -> Result<Vec<u32>, Complaint> {
     let barred: Vec<u32> = chosen
         .iter()
         .copied()
@@ -67,7 +90,7 @@ pub fn choose(text: &str, allowed: &[u32]) -> Result<Vec<u32>, Complaint> {
     }
     Err(Complaint::new(
         format!(
-            "--cpus {text}: this process may not use CPU {}",
+            "{flag} {text}: this process may not use CPU {}",
             list(&barred)
         ),
         format!(

@@ -10,12 +10,13 @@ use crate::{
     cpus::{self, Placement},
     load::{FileLoad, Load},
     resolve::Override,
+    sources,
 };
 use loadforge_analysis::Threshold;
 use loadforge_engine::{TransportChoice, WireChoice};
 use loadforge_reporter::{Format, LiveMode};
 use loadforge_scenarios::document::Problems;
-use std::{path::PathBuf, time::Duration};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// How long a request may take when nobody says.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
@@ -38,6 +39,10 @@ pub struct Intent {
     pub seed: u64,
     /// Who runs where.
     pub placement: Placement,
+    /// Where the aggregator is pinned.
+    pub aggregator_cpu: Option<u32>,
+    /// Addresses that connections are made from, in turn.
+    pub source_ips: Vec<IpAddr>,
     /// CPUs this process may use.
     pub cpus_allowed: usize,
     /// How records travel.
@@ -105,6 +110,10 @@ impl Intent {
             aim.as_ref().is_some_and(|aim| aim.is_echo),
             &mut told,
         );
+        let aggregator_cpu = told.read(&args.aggregator_cpu, |text| {
+            cpus::choose_one("--aggregator-cpu", text, &here.cpus)
+        });
+        let source_ips = told.read(&args.source_ip, sources::choose);
         let overrides = overrides(args, aim.as_ref(), &mut told);
         let thresholds = typed_thresholds(args, &mut told);
         let output = output(args, &mut told);
@@ -126,6 +135,8 @@ impl Intent {
             graceful_stop: graceful_stop.unwrap_or(GRACEFUL_STOP),
             seed: seed.unwrap_or(here.seed),
             placement,
+            aggregator_cpu,
+            source_ips: source_ips.unwrap_or_default(),
             cpus_allowed: here.cpus.len(),
             transport: transport_choice(args.transport),
             wire: wire_choice(args.wire),

@@ -18,6 +18,7 @@ mod machine;
 mod mask;
 mod preflight;
 mod resolve;
+mod sources;
 mod target;
 
 pub mod prelude;

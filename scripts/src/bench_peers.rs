@@ -1,18 +1,21 @@
 //! `cargo xtask bench-peers`: what a request costs LoadForge and every other load generator installed, side by side.
-//! Neighbours: `bench_peers/servers.rs` are the targets, `generators.rs` the command lines, `table.rs` the answer;
+//! Neighbours: `servers.rs` are the targets, `bench_peers/generators.rs` the command lines, `table.rs` the answer;
 //! `benches/peers/README.md` says how it is measured. Invariant: requests are counted by the server, never by who is measured.
 
 mod generators;
-mod servers;
 mod table;
 
+use crate::{
+    arguments,
+    programs::{self, Cpus},
+    servers::Server,
+};
 use generators::{Generator, Job};
 use nix::sys::resource::{UsageWho, getrusage};
-use servers::Server;
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Stdio,
     time::{Duration, Instant},
 };
 use table::Sample;
@@ -29,30 +32,25 @@ pub(crate) struct Options {
 
 impl Options {
     /// Reads `--seconds N --rounds N --connections N,N --loadforge PATH`.
-    pub(crate) fn parse(arguments: &[String]) -> Result<Options, String> {
+    pub(crate) fn parse(words: &[String]) -> Result<Options, String> {
         let mut options = Options {
             seconds: 5,
             rounds: 5,
-            connections: vec![64, 512],
+            connections: vec![1, 64, 512, 4096],
             loadforge: None,
         };
-        for pair in arguments.chunks(2) {
-            let [flag, value] = pair else {
-                return Err(format!("bench-peers: {} needs a value", pair[0]));
-            };
-            let number = |text: &str| match text.parse::<u32>() {
-                Ok(number @ 1..=100_000) => Ok(number),
-                _ => Err(format!(
-                    "bench-peers: {flag} {value}: give whole numbers from 1 to 100000"
-                )),
-            };
+        let mut words = words.iter();
+        while let Some(flag) = words.next() {
+            let mut value = || arguments::value("bench-peers", flag, &mut words);
+            let number = |text: &str| arguments::number("bench-peers", flag, text);
             match flag.as_str() {
-                "--seconds" => options.seconds = number(value)?,
-                "--rounds" => options.rounds = number(value)?,
+                "--seconds" => options.seconds = number(value()?)?,
+                "--rounds" => options.rounds = number(value()?)?,
                 "--connections" => {
-                    options.connections = value.split(',').map(number).collect::<Result<_, _>>()?;
+                    let numbers = value()?.split(',').map(number);
+                    options.connections = numbers.collect::<Result<_, _>>()?;
                 }
-                "--loadforge" => options.loadforge = Some(PathBuf::from(value)),
+                "--loadforge" => options.loadforge = Some(PathBuf::from(value()?)),
                 _ => {
                     return Err(format!(
                         "bench-peers: no such option: {flag}; there are --seconds, --rounds, --connections, --loadforge"
@@ -64,16 +62,11 @@ impl Options {
     }
 }
 
-/// The CPUs of the two sides; none on a machine with one CPU.
-#[derive(Clone, Copy, Debug)]
-struct Cpus {
-    generator: Option<usize>,
-    server: Option<usize>,
-}
-
 /// Measures, prints the table and writes `target/bench-peers.json`.
 pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
-    let cpus = allowed_cpus()?;
+    let place = |error| format!("bench-peers: {error}");
+    let cpus = Cpus::allowed().map_err(place)?;
+    programs::allow_descriptors().map_err(place)?;
     if cpus.server.is_none() {
         println!(
             "One CPU: nothing is pinned, generator and server share it; requests/s mean little."
@@ -83,7 +76,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
         Some(path) => path
             .canonicalize()
             .map_err(|error| format!("bench-peers: --loadforge {}: {error}", path.display()))?,
-        None => build(root)?,
+        // Fully optimised.
+        None => {
+            let arguments = ["build", "--profile", "dist", "--package", "loadforge"];
+            programs::build(&mut programs::cargo(root, &arguments)).map_err(place)?;
+            programs::target(root).join("dist/loadforge")
+        }
     };
     let folder = tempfile::tempdir().map_err(|error| format!("bench-peers: no folder: {error}"))?;
     let (generators, missing) = generators::installed(&loadforge, folder.path())?;
@@ -97,7 +95,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
     ] {
         match start {
             Ok(server) => servers.push(server),
-            Err(message) => println!("{message}"),
+            Err(message) => println!("Not measured against it: {message}."),
         }
     }
     if servers.is_empty() {
@@ -148,22 +146,6 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-/// Builds what is measured, fully optimised.
-fn build(root: &Path) -> Result<PathBuf, String> {
-    let mut command = Command::new("cargo");
-    command
-        .args(["build", "--profile", "dist", "--package", "loadforge"])
-        .current_dir(root);
-    match command.status() {
-        Ok(status) if status.success() => {}
-        Ok(_) => return Err("bench-peers: loadforge does not build".to_owned()),
-        Err(error) => return Err(format!("bench-peers: cargo could not be started: {error}")),
-    }
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), Into::into);
-    Ok(target.join("dist/loadforge"))
 }
 
 /// One generator, once, from the start of its process to its end.
@@ -230,22 +212,6 @@ fn children_cpu() -> Duration {
     time(usage.user_time()) + time(usage.system_time())
 }
 
-/// The first two CPUs this process may use.
-fn allowed_cpus() -> Result<Cpus, String> {
-    use nix::{
-        sched::{CpuSet, sched_getaffinity},
-        unistd::Pid,
-    };
-    let set = sched_getaffinity(Pid::from_raw(0))
-        .map_err(|errno| format!("bench-peers: which CPUs are allowed is not known: {errno}"))?;
-    let mut allowed = (0..CpuSet::count()).filter(|cpu| set.is_set(*cpu).unwrap_or(false));
-    let (first, second) = (allowed.next(), allowed.next());
-    Ok(Cpus {
-        generator: second.and(first),
-        server: second,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,7 +255,10 @@ mod tests {
     fn the_cpu_time_of_a_child_that_has_ended_is_counted() {
         let before = children_cpu();
         let script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
-        let status = Command::new("sh").args(["-c", script]).status().unwrap();
+        let status = std::process::Command::new("sh")
+            .args(["-c", script])
+            .status()
+            .unwrap();
         assert!(status.success());
         assert!(children_cpu() - before > Duration::from_millis(1));
     }

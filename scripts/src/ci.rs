@@ -2,6 +2,7 @@
 //! Neighbours: `.ci/run` calls it behind `cargo test --workspace`. Invariant: a check that could not run is shown as
 //! skipped with the reason, never as passed; a check that ran no test although it should have is a failure.
 
+use crate::{instructions, programs};
 use std::{
     path::Path,
     process::{Command, Stdio},
@@ -19,7 +20,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 7] = [
+    let steps: [Step; 8] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),
@@ -44,9 +45,10 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
             }
         }),
         ("doc", |root| {
-            let mut command = command(root, &["doc", "--workspace", "--no-deps"]);
+            let mut command = programs::cargo(root, &["doc", "--workspace", "--no-deps"]);
             succeeds(command.env("RUSTDOCFLAGS", "-D warnings"))
         }),
+        ("instructions", instructions),
         ("loom", loom),
         ("miri", miri),
         ("deny", deny),
@@ -98,10 +100,22 @@ fn closing_line(ended: &[(&str, Ended)]) -> String {
     )
 }
 
+/// The pure parts cost no more than they did.
+fn instructions(root: &Path) -> Ended {
+    match instructions::check(root) {
+        Ok(instructions::End::Skipped(why)) => Ended::Skipped(why),
+        Ok(_) => Ended::Passed,
+        Err(message) => {
+            println!("{message}");
+            Ended::Failed
+        }
+    }
+}
+
 /// The ring's model under loom, in a target directory of its own: the flag would rebuild everything otherwise.
 fn loom(root: &Path) -> Ended {
     let arguments = ["test", "-p", "loadforge-ring", "--release", "--lib", "loom"];
-    let mut command = command(root, &arguments);
+    let mut command = programs::cargo(root, &arguments);
     command
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", root.join("target/loom"));
@@ -112,7 +126,7 @@ fn loom(root: &Path) -> Ended {
 fn miri(root: &Path) -> Ended {
     let toolchains: [&[&str]; 2] = [&["miri"], &["+nightly", "miri"]];
     let found = toolchains.into_iter().find(|toolchain| {
-        let mut probe = command(root, toolchain);
+        let mut probe = programs::cargo(root, toolchain);
         probe
             .arg("--version")
             .stdout(Stdio::null())
@@ -122,14 +136,14 @@ fn miri(root: &Path) -> Ended {
     let Some(toolchain) = found else {
         return Ended::Skipped("no toolchain here has it (`rustup component add miri`)".to_owned());
     };
-    let mut command = command(root, toolchain);
+    let mut command = programs::cargo(root, toolchain);
     command.args(["test", "-p", "loadforge-ring", "--lib", "ring::"]);
     command.env("CARGO_TARGET_DIR", root.join("target/miri"));
     tests_run(&mut command)
 }
 
 fn deny(root: &Path) -> Ended {
-    let mut probe = command(root, &["deny", "--version"]);
+    let mut probe = programs::cargo(root, &["deny", "--version"]);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     if !probe.status().is_ok_and(|status| status.success()) {
         return Ended::Skipped("not installed (`cargo install --locked cargo-deny`)".to_owned());
@@ -137,17 +151,8 @@ fn deny(root: &Path) -> Ended {
     cargo(root, &["deny", "--locked", "check"])
 }
 
-fn command(root: &Path, arguments: &[&str]) -> Command {
-    // `cargo` by name, not by $CARGO: only the former understands `+nightly`.
-    let mut command = Command::new("cargo");
-    command.args(arguments).current_dir(root);
-    // Cargo sets these for us; handed on, they would pin the toolchain and confuse build scripts.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
-    command
-}
-
 fn cargo(root: &Path, arguments: &[&str]) -> Ended {
-    succeeds(&mut command(root, arguments))
+    succeeds(&mut programs::cargo(root, arguments))
 }
 
 fn succeeds(command: &mut Command) -> Ended {

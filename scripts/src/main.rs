@@ -4,9 +4,14 @@
 
 #![forbid(unsafe_code)]
 
+mod arguments;
 mod bench_peers;
 mod ci;
 mod hooks;
+mod instructions;
+mod profile;
+mod programs;
+mod servers;
 mod tidy;
 
 use std::{
@@ -17,9 +22,12 @@ use std::{
 const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
-  ci            every check but the tests: fmt, clippy, tidy, doc, loom, Miri, cargo-deny
+  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, Miri, cargo-deny
   bench-peers   cost of a request beside other load generators
-                [--seconds 5] [--rounds 5] [--connections 64,512] [--loadforge PATH-of-a-built-one]
+                [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
+  profile       where a worker's CPU goes: a table and a flame graph
+                [--connections 64] [--seconds 10] [--server nginx|echo] [--keep]
+  instructions  instructions of the pure parts under callgrind, held to the blessed figures [--bless]
   hooks         installs a git pre-commit hook: fmt, tidy, clippy";
 
 fn main() -> ExitCode {
@@ -28,34 +36,46 @@ fn main() -> ExitCode {
         println!("{USAGE}");
         return ExitCode::from(2);
     };
+    match carry_out(task, rest) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(message)) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+        Err(message) => {
+            eprintln!("{message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// How the task ended; the outer error is for a task that was asked wrongly.
+fn carry_out(task: &str, rest: &[String]) -> Result<Result<(), String>, String> {
     let root = root();
-    let outcome = match (task.as_str(), rest) {
+    Ok(match (task, rest) {
         ("tidy", []) => tidy::run(&root),
         ("ci", []) => ci::run(&root),
-        ("bench-peers", options) => match bench_peers::Options::parse(options) {
-            Ok(options) => bench_peers::run(&root, &options),
-            Err(message) => {
-                eprintln!("{message}");
-                return ExitCode::from(2);
-            }
-        },
+        ("bench-peers", options) => {
+            let options = bench_peers::Options::parse(options)?;
+            bench_peers::run(&root, &options)
+        }
+        ("profile", options) => profile::run(&root, &profile::Options::parse(options)?),
+        ("instructions", options) => {
+            let options = instructions::Options::parse(options)?;
+            instructions::run(&root, options).map(|end| println!("instructions: {end}"))
+        }
         ("hooks", []) => hooks::run(&root),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
             Ok(())
         }
         _ => {
-            eprintln!("no such task: {}\n\n{USAGE}", arguments.join(" "));
-            return ExitCode::from(2);
+            return Err(format!(
+                "no such task: {task} {}\n\n{USAGE}",
+                rest.join(" ")
+            ));
         }
-    };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
-    }
+    })
 }
 
 /// The checkout this was built from.

@@ -185,6 +185,8 @@ fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved) -> P
         duration: intent.load.duration,
         max_requests: intent.load.max_requests,
         cpus: intent.placement.workers.clone(),
+        aggregator_cpu: intent.aggregator_cpu,
+        source_ips: intent.source_ips.clone(),
         transport: intent.transport,
         wire: intent.wire,
         time_limit: intent.time_limit,

@@ -259,7 +259,9 @@ fn where_io_uring_cannot_be_had_a_run_falls_back_or_fails_when_it_was_insisted_o
     let ended = run_command_in(dir.path(), without_io_uring(), &run);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(
-        ended.stderr.contains("driven by epoll, because io_uring is forbidden"),
+        ended
+            .stderr
+            .contains("driven by epoll, because io_uring is forbidden"),
         "the fallback is told: {}",
         ended.stderr
     );

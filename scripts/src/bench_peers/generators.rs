@@ -2,8 +2,8 @@
 //! Neighbours: `bench_peers.rs` runs them. To add one: a line in `KNOWN`. Invariant: each runs as its users run it, with no
 //! option that makes it measure less than by default.
 
+use crate::programs::{find, pinned};
 use std::{
-    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -26,10 +26,10 @@ pub(super) struct Generator {
     arguments: fn(&Job<'_>) -> String,
 }
 
-/// Name in `PATH`, and its arguments (`{k6}` is the path of the script).
+/// Name in `PATH`, and its arguments.
 type Known = (&'static str, fn(&Job<'_>) -> String);
 
-const KNOWN: [Known; 9] = [
+const KNOWN: [Known; 11] = [
     ("wrk", |job| {
         format!("-t1 -c{} -d{}s {}", job.connections, job.seconds, job.url)
     }),
@@ -71,6 +71,24 @@ const KNOWN: [Known; 9] = [
     ("autocannon", |job| {
         format!("-c {} -d {} {}", job.connections, job.seconds, job.url)
     }),
+    // Goose is a library, so its users name their own programs; this is one that does nothing but GET the host's `/`.
+    ("goose", |job| {
+        format!(
+            "--host {} --users {} --hatch-rate {} --run-time {}s --no-print-metrics",
+            job.url, job.connections, job.connections, job.seconds
+        )
+    }),
+    ("locust", |job| {
+        let script = job.folder.join("locustfile.py");
+        format!(
+            "--headless --only-summary --locustfile {} --host {} --users {} --spawn-rate {} --run-time {}s",
+            script.display(),
+            job.url,
+            job.connections,
+            job.connections,
+            job.seconds
+        )
+    }),
     ("k6", |job| {
         let script = job.folder.join("k6.js");
         let script = script.display();
@@ -82,6 +100,16 @@ const KNOWN: [Known; 9] = [
 ];
 
 const K6_SCRIPT: &str = "import http from 'k6/http';\nexport default () => http.get(__ENV.URL);\n";
+
+// The faster of its two clients, as its own documentation advises for high rates.
+const LOCUST_SCRIPT: &str = "from locust import FastHttpUser, task
+
+
+class Visitor(FastHttpUser):
+    @task
+    def get(self):
+        self.client.get('/')
+";
 
 fn loadforge_arguments(job: &Job<'_>) -> String {
     let cpu = job
@@ -102,8 +130,10 @@ pub(super) fn installed(
     loadforge: &Path,
     folder: &Path,
 ) -> Result<(Vec<Generator>, Vec<&'static str>), String> {
-    std::fs::write(folder.join("k6.js"), K6_SCRIPT)
-        .map_err(|error| format!("bench-peers: no script for k6: {error}"))?;
+    for (file, script) in [("k6.js", K6_SCRIPT), ("locustfile.py", LOCUST_SCRIPT)] {
+        std::fs::write(folder.join(file), script)
+            .map_err(|error| format!("bench-peers: {file} could not be written: {error}"))?;
+    }
     let mut generators = vec![Generator {
         name: "loadforge",
         program: loadforge.to_owned(),
@@ -123,15 +153,6 @@ pub(super) fn installed(
     Ok((generators, missing))
 }
 
-/// Where in `PATH` a program is; system folders too, since servers lie there and `PATH` often leaves them out.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
-        .map(|folder| folder.join(name))
-        .find(|program| program.is_file())
-}
-
 impl Generator {
     /// The whole command.
     pub(super) fn command(&self, job: &Job<'_>) -> Command {
@@ -145,16 +166,6 @@ impl Generator {
             .env("GOMAXPROCS", "1");
         command
     }
-}
-
-/// A command that stays on one CPU from its first instruction.
-pub(super) fn pinned(cpu: Option<usize>, program: &Path) -> Command {
-    let Some(cpu) = cpu else {
-        return Command::new(program);
-    };
-    let mut command = Command::new("taskset");
-    command.args([OsString::from("-c"), cpu.to_string().into(), program.into()]);
-    command
 }
 
 #[cfg(test)]
@@ -182,8 +193,5 @@ mod tests {
             assert!(line.contains('3'), "{name} {line}");
             assert!(!line.contains("  "), "{name} {line}");
         }
-        let command = pinned(Some(5), Path::new("/bin/wrk"));
-        let words: Vec<_> = command.get_args().collect();
-        assert_eq!(words, ["-c", "5", "/bin/wrk"]);
     }
 }

@@ -51,12 +51,20 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
         "metrics-ring/src/transport.rs",
         "sees to it that a ring has one producer and one consumer",
     ),
+    (
+        "metrics-ring/src/slots.rs",
+        "records in slots that two processes share",
+    ),
     ("metrics-ring/tests/processes.rs", "forks for real"),
     (
         "scenarios/src/document/body_file.rs",
         "a body's file is mapped",
     ),
     ("scenarios/tests/allocations.rs", "an allocator that counts"),
+    (
+        "tests/program/running.rs",
+        "a seccomp filter between fork and exec",
+    ),
 ];
 
 /// Longest file, without its tests, in lines.

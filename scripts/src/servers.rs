@@ -1,7 +1,7 @@
 //! The two targets: nginx and our own echo target, each on one thread, each asked for its own count of requests.
-//! Neighbours: `bench_peers.rs`; `benches/peers/nginx.conf`. Invariant: a server ends with its `Server`, whatever happened.
+//! Neighbours: `bench_peers.rs` and `profile.rs` point generators at them; `benches/peers/nginx.conf`. Invariant: a server ends with its `Server`, whatever happened.
 
-use super::generators::{find, pinned};
+use crate::programs::{children, cpu_time, find, pinned};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -20,8 +20,8 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server.
-pub(super) struct Server {
-    pub(super) name: &'static str,
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
     port: u16,
     /// Where it tells its count, and how the count is read from the answer.
     count_path: &'static str,
@@ -33,18 +33,17 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts nginx with the configuration in `benches/peers`.
-    pub(super) fn nginx(root: &Path, folder: &Path, cpu: Option<usize>) -> Result<Server, String> {
-        let program = find("nginx").ok_or("nginx is not installed: not measured against it")?;
+    pub(crate) fn nginx(root: &Path, folder: &Path, cpu: Option<usize>) -> Result<Server, String> {
+        let program = find("nginx").ok_or("nginx is not installed (`apt-get install nginx`)")?;
         let port = free_port()?;
         let template = root.join("benches/peers/nginx.conf");
         let text = fs::read_to_string(&template)
-            .map_err(|error| format!("bench-peers: {}: {error}", template.display()))?;
+            .map_err(|error| format!("{}: {error}", template.display()))?;
         let text = text
             .replace("FOLDER", &folder.display().to_string())
             .replace("PORT", &port.to_string());
         let path = folder.join("nginx.conf");
-        fs::write(&path, text)
-            .map_err(|error| format!("bench-peers: {}: {error}", path.display()))?;
+        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut command = pinned(cpu, &program);
         command.arg("-p").arg(folder).arg("-c").arg(&path);
         let server = Server {
@@ -59,7 +58,7 @@ impl Server {
     }
 
     /// Starts `loadforge echo`.
-    pub(super) fn echo(
+    pub(crate) fn echo(
         loadforge: &Path,
         folder: &Path,
         cpu: Option<usize>,
@@ -81,17 +80,17 @@ impl Server {
     }
 
     /// What generators are pointed at.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}/", self.port)
     }
 
     /// Requests served since `before`, an earlier `count`; those that asked for this are not in it.
-    pub(super) fn requests_since(&self, before: u64) -> Result<u64, String> {
+    pub(crate) fn requests_since(&self, before: u64) -> Result<u64, String> {
         Ok(self.count()?.saturating_sub(before + self.asking_counts))
     }
 
     /// The server's own counter.
-    pub(super) fn count(&self) -> Result<u64, String> {
+    pub(crate) fn count(&self) -> Result<u64, String> {
         let answer = self
             .ask(self.count_path)
             .map_err(|error| format!("{} does not tell its count: {error}", self.name))?;
@@ -100,19 +99,9 @@ impl Server {
     }
 
     /// User + system time that the server has used so far, with its children (nginx works in one).
-    pub(super) fn cpu(&self) -> Duration {
+    pub(crate) fn cpu(&self) -> Duration {
         let pid = self.process.id();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let children = children.unwrap_or_default();
-        let ticks: u64 = children
-            .split_whitespace()
-            .map(str::to_owned)
-            .chain([pid.to_string()])
-            .filter_map(|pid| fs::read_to_string(format!("/proc/{pid}/stat")).ok())
-            .filter_map(|stat| cpu_ticks(&stat))
-            .sum();
-        // USER_HZ is 100 on every Linux that Rust runs on.
-        Duration::from_millis(10 * ticks)
+        children(pid).into_iter().chain([pid]).map(cpu_time).sum()
     }
 
     fn ask(&self, path: &str) -> std::io::Result<String> {
@@ -134,10 +123,7 @@ impl Server {
             let ended = self.process.try_wait().ok().flatten();
             if ended.is_some() || started.elapsed() > PATIENCE {
                 let how = ended.map_or("does not answer".to_owned(), |status| status.to_string());
-                return Err(format!(
-                    "{} did not start ({how}): not measured against it",
-                    self.name
-                ));
+                return Err(format!("{} did not start ({how})", self.name));
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -166,14 +152,7 @@ fn free_port() -> Result<u16, String> {
     TcpListener::bind(("127.0.0.1", 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(|error| format!("bench-peers: no free port: {error}"))
-}
-
-/// User and system ticks in `/proc/<pid>/stat`: the 14th and 15th field, counted behind the name, which may hold blanks.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_whitespace().skip(11);
-    Some(fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?)
+        .map_err(|error| format!("no free port: {error}"))
 }
 
 /// The third number below `server accepts handled requests`.
@@ -193,12 +172,6 @@ fn echo_count(answer: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cpu_time_is_read_behind_a_name_with_blanks() {
-        let stat = "7 (a) b c) S 1 2 3 4 5 6 7 8 9 10 30 12 0 0 20 0";
-        assert_eq!(cpu_ticks(stat), Some(42));
-    }
 
     #[test]
     fn both_servers_counts_are_read() {
