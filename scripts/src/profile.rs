@@ -103,6 +103,9 @@ fn profile(root: &Path, options: &Options) -> Result<(), String> {
     let place = root.join("target/profile");
     fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
     let samples = place.join("perf.data");
+    let folded = place.join("stacks.folded");
+    // Those of an earlier run with --keep would be taken for this one's; they may well be missing.
+    let _ = (fs::remove_file(&samples), fs::remove_file(&folded));
     let recording = Recording::take(&perf, &loadforge, &server, options, cpus, &samples)?;
     let stacks = fold(&perf, &samples)?;
     let title = format!(
@@ -122,13 +125,11 @@ fn profile(root: &Path, options: &Options) -> Result<(), String> {
     );
     println!("{}", table.markdown(recording.us_per_request()));
     println!("{}\nflame graph: {}", shares::HOW, graph.display());
-    let folded = place.join("stacks.folded");
     if options.keep {
         fs::write(&folded, &stacks).map_err(|error| format!("{}: {error}", folded.display()))?;
         println!("kept: {}, {}", samples.display(), folded.display());
     } else {
-        // Those of an earlier run with --keep would be taken for this one's; both may well be missing.
-        let _ = (fs::remove_file(&samples), fs::remove_file(&folded));
+        fs::remove_file(&samples).map_err(|error| format!("{}: {error}", samples.display()))?;
     }
     Ok(())
 }

@@ -3,12 +3,13 @@
 //! glommio.
 
 use crate::clock::monotonic_ns;
-use async_executor::LocalExecutor;
+use async_task::Runnable;
 use glommio::{LocalExecutorBuilder, Placement};
 use std::{
+    cell::RefCell,
+    collections::VecDeque,
     future::{Future, poll_fn},
     pin::pin,
-    rc::Rc,
     task::{Context, Poll, Waker},
 };
 
@@ -16,18 +17,18 @@ use std::{
 const GLOMMIO_IO_MEMORY: usize = 64 * 1024;
 
 /// How many tasks the plain executor polls before the main future has its turn again.
-const TICKS_PER_ROUND: u32 = 256;
+const TASKS_PER_ROUND: u32 = 256;
 
 /// How long it may poll tasks before that: some users' own code takes long.
 const ROUND_NS: u64 = 100_000;
 
 /// Starts tasks on the executor that is running.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub enum Spawner {
     /// On this thread's glommio executor.
     Glommio,
-    /// On a plain local executor.
-    Plain(Rc<LocalExecutor<'static>>),
+    /// On this thread's plain executor.
+    Plain,
 }
 
 impl Spawner {
@@ -37,7 +38,11 @@ impl Spawner {
             Spawner::Glommio => {
                 glommio::spawn_local(task).detach();
             }
-            Spawner::Plain(executor) => executor.spawn(task).detach(),
+            Spawner::Plain => {
+                let (runnable, handle) = async_task::spawn_local(task, schedule);
+                handle.detach();
+                runnable.schedule();
+            }
         }
     }
 }
@@ -59,20 +64,35 @@ pub fn run_on_glommio<F: Future>(
     Ok(executor.run(main(Spawner::Glommio)))
 }
 
+thread_local! {
+    /// The plain executor's tasks that can go on, in the order they were woken. Its memory is kept, so that waking
+    /// allocates nothing: that is why it is not `async-executor`, whose queue allocates for every 31 tasks woken.
+    static RUNNABLE: RefCell<VecDeque<Runnable>> = const { RefCell::new(VecDeque::new()) };
+}
+
+fn schedule(task: Runnable) {
+    RUNNABLE.with_borrow_mut(|tasks| tasks.push_back(task));
+}
+
 /// Runs `main` on a plain local executor in this thread. `main` never waits for anything but its own turns, so it is
 /// polled again and again without parking.
 pub fn run_plain<F: Future>(main: impl FnOnce(Spawner) -> F) -> F::Output {
-    let executor = Rc::new(LocalExecutor::new());
-    let mut main = pin!(main(Spawner::Plain(Rc::clone(&executor))));
+    let mut main = pin!(main(Spawner::Plain));
     let mut context = Context::from_waker(Waker::noop());
     loop {
         if let Poll::Ready(output) = main.as_mut().poll(&mut context) {
+            // Dropped outside the borrow: a task's end may wake another.
+            drop(RUNNABLE.take());
             return output;
         }
         // Bounded, because users may wake each other for ever.
         let began_ns = monotonic_ns();
-        for _ in 0..TICKS_PER_ROUND {
-            if !executor.try_tick() || monotonic_ns() - began_ns > ROUND_NS {
+        for _ in 0..TASKS_PER_ROUND {
+            let Some(task) = RUNNABLE.with_borrow_mut(VecDeque::pop_front) else {
+                break;
+            };
+            task.run();
+            if monotonic_ns() - began_ns > ROUND_NS {
                 break;
             }
         }

@@ -152,7 +152,9 @@ fn share_of(frames: &[&str]) -> Share {
                 .find(|(begin, _)| name.starts_with(begin))
                 .map(|(_, share)| *share)
         });
-        let softirq = kernel.iter().any(|name| *name == "handle_softirqs" || *name == "__do_softirq");
+        let softirq = kernel
+            .iter()
+            .any(|name| *name == "handle_softirqs" || *name == "__do_softirq");
         return match begun {
             _ if interrupted => Share::KernelRest,
             Some(Share::KernelSend) if softirq => Share::KernelDelivery,
@@ -248,7 +250,10 @@ mod tests {
         let table = Table::of("w;io_send_[k] 30\nw;httparse::x 10\nw;[unknown] 60\n");
         assert_eq!(table.sampled(), Duration::from_nanos(100));
         let text = table.markdown(5.0);
-        assert!(text.contains("| kernel: send, down to the device | 30.0 % | 1.50 |"), "{text}");
+        assert!(
+            text.contains("| kernel: send, down to the device | 30.0 % | 1.50 |"),
+            "{text}"
+        );
         assert!(text.contains("| other | 60.0 % | 3.00 |"), "{text}");
         assert!(text.ends_with("| all | 100.0 % | 5.00 |\n"), "{text}");
     }
