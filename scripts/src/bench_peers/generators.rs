@@ -71,10 +71,10 @@ const KNOWN: [Known; 11] = [
     ("autocannon", |job| {
         format!("-c {} -d {} {}", job.connections, job.seconds, job.url)
     }),
-    // Goose is a library, so its users name their own programs; this is one that does nothing but GET the host's `/`.
-    ("goose", |job| {
+    // Goose is a library; benches/peers/goose is a program that does nothing but GET the host's root.
+    ("goose-get", |job| {
         format!(
-            "--host {} --users {} --hatch-rate {} --run-time {}s --no-print-metrics",
+            "--host {} --users {} --increase-rate {} --run-time {}s",
             job.url, job.connections, job.connections, job.seconds
         )
     }),

@@ -87,7 +87,7 @@ const PATHS: [(&str, Share); 14] = [
     ("loadforge_engine::worker", Share::Worker),
     ("loadforge_scenarios::", Share::User),
     ("glommio::", Share::User),
-    ("async_executor::", Share::User),
+    ("async_task::", Share::User),
 ];
 
 /// CPU time by row.

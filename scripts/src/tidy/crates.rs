@@ -19,7 +19,7 @@ const FLOORS: &[(&str, u8)] = &[
 ];
 
 /// Stand aside: nothing uses them.
-const ASIDE: [&str; 2] = ["xtask", "loadforge-instructions"];
+const ASIDE: [&str; 3] = ["xtask", "loadforge-instructions", "goose-get"];
 
 /// A `Cargo.toml` of the checkout.
 struct Manifest<'a> {

@@ -32,6 +32,10 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
         "engine/src/wire/uring/buffers.rs",
         "memory that the kernel writes to",
     ),
+    (
+        "engine/tests/allocations.rs",
+        "counts the allocations of a run",
+    ),
     ("metrics-ring/src/block.rs", "a run's layout in raw memory"),
     (
         "metrics-ring/src/region.rs",
