@@ -54,6 +54,7 @@ fn facts() -> WindowFacts {
         totals: Totals::default(),
         events: Vec::new(),
         iterations: 0,
+        iterations_failed: 0,
     }
 }
 

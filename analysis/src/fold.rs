@@ -66,6 +66,7 @@ struct GeneratorFold {
     seconds: f64,
     peak_memory_bytes: u64,
     ring_stalls: u64,
+    receive_starvations: u64,
     missed_heartbeats: u64,
     /// Whether the run was already draining when the next window began.
     draining: bool,
@@ -207,6 +208,7 @@ impl RunFold {
             retried: self.counts.retried,
             connects: self.counts.connects,
             iterations: self.counts.iterations,
+            iterations_failed: self.counts.iterations_failed,
         }
     }
 
@@ -300,6 +302,7 @@ impl GeneratorFold {
         self.seconds += length_s;
         self.peak_memory_bytes = self.peak_memory_bytes.max(window.memory_bytes);
         self.ring_stalls += window.ring_stalls;
+        self.receive_starvations += window.receive_starvations;
         self.missed_heartbeats += window.missed_heartbeats;
         // A worker that waits for the last answers idles: the drain would water down how busy it was under load.
         // The window in which the drain began still counts as load.
@@ -343,6 +346,7 @@ impl GeneratorFold {
             supervisor_cpu_percent: mean(self.supervisor_cpu, self.seconds),
             peak_memory_bytes: self.peak_memory_bytes,
             ring_stalls: self.ring_stalls,
+            receive_starvations: self.receive_starvations,
             missed_heartbeats: self.missed_heartbeats,
         }
     }
@@ -379,6 +383,7 @@ fn add_counts(sum: &mut WindowCounts, window: &WindowCounts) {
     sum.retried += window.retried;
     sum.connects += window.connects;
     sum.iterations += window.iterations;
+    sum.iterations_failed += window.iterations_failed;
     sum.bytes_in += window.bytes_in;
     sum.bytes_out += window.bytes_out;
 }

@@ -54,6 +54,7 @@ pub(crate) fn facts(second: u64, totals: Totals) -> WindowFacts {
         totals,
         events: Vec::new(),
         iterations: 3,
+        iterations_failed: 0,
     }
 }
 

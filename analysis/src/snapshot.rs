@@ -27,11 +27,11 @@ pub struct Snapshot {
     pub schema: String,
     /// Seconds from the start of the run to the end of this window.
     pub at_s: f64,
-    /// The window's length in seconds: 1 but for the last.
+    /// The window's length in seconds: 1, but for the last and for one that a stall of the supervisor made longer.
     pub length_s: f64,
     /// Where the run stood.
     pub phase: Phase,
-    /// Virtual users at the end of the window.
+    /// Virtual users in the window.
     pub users: UserCounts,
     /// What was done in the window.
     pub requests: WindowCounts,
@@ -55,14 +55,14 @@ pub struct Snapshot {
     pub events: Vec<Event>,
 }
 
-/// Virtual users at one moment.
+/// Virtual users in one window, looked at every few ms.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserCounts {
-    /// Users alive.
+    /// Most users alive at any look.
     pub active: u64,
-    /// Users the pattern asks for.
+    /// Most users the pattern asked for at any look.
     pub target: u64,
-    /// Requests under way.
+    /// Requests under way at the last look.
     pub in_flight: u64,
 }
 
@@ -83,6 +83,8 @@ pub struct WindowCounts {
     pub connects: u64,
     /// Iterations that ended, since the last snapshot.
     pub iterations: u64,
+    /// Of these, failed.
+    pub iterations_failed: u64,
     /// Bytes received: heads and bodies.
     pub bytes_in: u64,
     /// Bytes sent: heads and bodies.
@@ -145,6 +147,8 @@ pub struct GeneratorWindow {
     pub supervisor_cpu_percent: f64,
     /// Times a worker found its ring full and had to use the spill.
     pub ring_stalls: u64,
+    /// Receives that found no buffer and had to be made again.
+    pub receive_starvations: u64,
     /// Heartbeats that came more than a second late.
     pub missed_heartbeats: u64,
     /// Proportional set size of all processes together, in bytes; 0 when it was not read in this window.

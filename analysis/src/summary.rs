@@ -125,6 +125,8 @@ pub struct RequestTotals {
     pub connects: u64,
     /// Iterations that ended.
     pub iterations: u64,
+    /// Of these, failed.
+    pub iterations_failed: u64,
 }
 
 /// The figures of one latency in ms; all 0 when there was no sample.
@@ -209,6 +211,8 @@ pub struct GeneratorSummary {
     pub peak_memory_bytes: u64,
     /// Times a worker found its ring full.
     pub ring_stalls: u64,
+    /// Receives that found no buffer and had to be made again.
+    pub receive_starvations: u64,
     /// Heartbeats that came more than a second late.
     pub missed_heartbeats: u64,
 }

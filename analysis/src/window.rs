@@ -64,6 +64,8 @@ pub struct WindowFacts {
     pub events: Vec<Event>,
     /// Iterations that ended in the window.
     pub iterations: u64,
+    /// Of these, failed.
+    pub iterations_failed: u64,
 }
 
 /// The records of one second after another. One value lives as long as the run: `close` empties it and keeps its memory.
@@ -195,6 +197,7 @@ impl Window {
         let mut endpoints = Vec::new();
         let mut counts = std::mem::take(&mut self.counts);
         counts.iterations = facts.iterations;
+        counts.iterations_failed = facts.iterations_failed;
         for tally in &mut self.endpoints {
             let Some(endpoint) = tally.close() else {
                 continue;

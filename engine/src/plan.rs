@@ -40,6 +40,8 @@ pub struct Plan {
     /// Where each of the scenario's origins is, in their order; the first address of each is used first, the next
     /// when a connection to it fails. Each has at least one.
     pub addresses: Vec<Vec<SocketAddr>>,
+    /// How each origin is named in error details: as the user wrote it, secrets masked.
+    pub origin_labels: Vec<String>,
     /// How many users there are over time.
     pub users: Pattern,
     /// How long the run lasts before it drains.

@@ -196,6 +196,8 @@ fn check_locked_memory() -> Result<(), UringDenied> {
 }
 
 /// Raises the soft limit of descriptors as far as needed, and says how many are needed when the hard limit is below.
+/// Where there is room it is raised to twice that: for the users of a worker that dies, and for connections that are
+/// being closed while their successors are made.
 fn raise_descriptors(plan: &Plan, processes: usize) -> Result<(), PrepareError> {
     let users = plan.users.peak().ceil() as u64;
     let in_one_process = users.div_ceil(processes as u64) * plan.addresses.len().max(1) as u64;
@@ -203,11 +205,13 @@ fn raise_descriptors(plan: &Plan, processes: usize) -> Result<(), PrepareError> 
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());
     };
-    if needed <= soft {
+    let comfortable = needed + in_one_process;
+    if soft >= comfortable {
         return Ok(());
     }
-    let can_raise = needed <= hard || setrlimit(Resource::RLIMIT_NOFILE, needed, needed).is_ok();
-    if can_raise && setrlimit(Resource::RLIMIT_NOFILE, needed, hard.max(needed)).is_ok() {
+    let raise = |soft, hard| setrlimit(Resource::RLIMIT_NOFILE, soft, hard).is_ok();
+    // Raising the hard limit is for root.
+    if raise(comfortable.min(hard), hard) && needed <= hard || raise(comfortable, comfortable) {
         return Ok(());
     }
     Err(PrepareError::Descriptors {

@@ -322,8 +322,6 @@ impl Order {
             duration: Duration::from_millis(number(5)),
             max_requests: Some(number(4)).filter(|max| *max < u64::MAX),
             cpus: cpus(2),
-            aggregator_cpu: None,
-            source_ips: Vec::new(),
             transport: match words[0].as_str() {
                 "shm" => TransportChoice::Shm,
                 _ => TransportChoice::Channel,

@@ -99,15 +99,15 @@ pub struct WorkerControl {
     pub iterations: AtomicU64,
     /// Iterations that ended with a failure, since the start.
     pub iterations_failed: AtomicU64,
-    /// Times the worker noticed that it had not been given the CPU when it was due, since the start.
+    /// Receives that found no buffer and had to be made again, since the start.
     pub starvations: AtomicU64,
     /// Virtual users alive now.
     pub active_users: AtomicU64,
     /// Requests under way now.
     pub in_flight: AtomicU64,
-    /// CPU time the worker has used since its start, spinning included, in ns.
+    /// CPU time the worker has used since t0, spinning included, in ns.
     pub cpu_ns: AtomicU64,
-    /// Time the worker has spent spinning for deadlines since its start, in ns.
+    /// Time the worker has spent spinning for deadlines since t0, in ns.
     pub spin_ns: AtomicU64,
     _spare: [u64; 17],
     /// What share of the load this worker bears; written by the supervisor through `set_share`.

@@ -432,19 +432,21 @@ impl RecordSource {
     /// twice or torn.
     ///
     /// # Panics
-    /// When this very process still holds the worker's sink.
+    /// When this very process still holds the worker's sink of a ring; a channel is safe to empty at any time.
     pub fn recover(&mut self, take: impl FnMut(&RequestRecord)) -> usize {
-        // Acquire: pairs with the Release store in the sink's drop.
-        let here = self.shared.sink_is_here[self.worker].load(Ordering::Acquire);
-        assert!(
-            !here,
-            "worker {} is not gone: its sink is in use",
-            self.worker
-        );
         match &mut self.end {
-            // SAFETY: a sink is handed out once; here it has been dropped, in another process it died with it, which the
-            // caller has seen.
-            SourceEnd::Ring(consumer) => unsafe { consumer.recover(take) },
+            SourceEnd::Ring(consumer) => {
+                // Acquire: pairs with the Release store in the sink's drop.
+                let here = self.shared.sink_is_here[self.worker].load(Ordering::Acquire);
+                assert!(
+                    !here,
+                    "worker {} is not gone: its sink is in use",
+                    self.worker
+                );
+                // SAFETY: a sink is handed out once; here it has been dropped, in another process it died with it,
+                // which the caller has seen.
+                unsafe { consumer.recover(take) }
+            }
             SourceEnd::Channel(receiver) => receive_all(receiver, take),
         }
     }

@@ -151,8 +151,10 @@ impl User {
 
     /// States how the iteration ended. For `life.rs`.
     pub(crate) fn end_iteration(&mut self, outcome: &Outcome) {
-        let failed = matches!(outcome, Err(failure) if failure.kind != ErrorKind::Stopped);
-        self.client.end_iteration(self.seat, failed);
+        // One that the drain cut short has neither succeeded nor failed.
+        if !matches!(outcome, Err(failure) if failure.kind == ErrorKind::Stopped) {
+            self.client.end_iteration(self.seat, outcome.is_err());
+        }
     }
 
     /// Only tidying up from here. For `life.rs`.

@@ -181,6 +181,7 @@ fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved) -> P
     Plan {
         scenario: Arc::clone(scenario),
         addresses: resolved.addresses.clone(),
+        origin_labels: scenario.origins().iter().map(ToString::to_string).collect(),
         users: intent.load.users.clone(),
         duration: intent.load.duration,
         max_requests: intent.load.max_requests,

@@ -6,7 +6,7 @@ use super::{health::Health, words::Words};
 use crate::clock::Epoch;
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use loadforge_analysis::{
-    EndpointId, Event, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
+    EndpointId, Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{RecordSource, RequestRecord, RunPhase, Transport};
 use loadforge_scenarios::{Method, Pattern};
@@ -15,6 +15,8 @@ use std::{sync::atomic::Ordering, thread, time::Duration};
 /// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
 /// next to nothing.
 const DRAIN_EVERY: Duration = Duration::from_millis(5);
+/// A window's length, unless the aggregator itself was held up.
+const SECOND_NS: u64 = 1_000_000_000;
 /// How long after the end of a second its window is closed: workers hand over at least every 10 ms.
 const GRACE_NS: u64 = 15_000_000;
 /// Place in the table of endpoints for each method, and for "none".
@@ -38,9 +40,18 @@ struct Feed {
     endpoints: Vec<Option<EndpointId>>,
     /// Records drained so far.
     drained: u64,
-    /// The worker is gone: what it left behind is recovered, what it took with it is unknown.
+    /// The worker is gone: what it left behind can be recovered.
     gone: bool,
+    /// It did not end in good order: what it took with it is unknown.
+    lost: bool,
     recovered: bool,
+}
+
+/// Iterations since the start of the run.
+#[derive(Clone, Copy, Default)]
+struct Iterations {
+    ended: u64,
+    failed: u64,
 }
 
 /// Gathers a run's figures.
@@ -54,10 +65,12 @@ pub struct Aggregator {
     fold: RunFold,
     health: Health,
     events: Vec<Event>,
+    /// Records drained that were done after the end of the window that is open.
+    early: Vec<(RequestRecord, EndpointId)>,
     /// Users as seen within the window that is open.
     users: UserCounts,
     closed_ns: u64,
-    iterations: u64,
+    iterations: Iterations,
     notices: Receiver<Notice>,
     watchers: Sender<Box<Snapshot>>,
 }
@@ -80,6 +93,7 @@ impl Aggregator {
                 endpoints: Vec::new(),
                 drained: 0,
                 gone: false,
+                lost: false,
                 recovered: false,
             })
             .collect();
@@ -93,9 +107,10 @@ impl Aggregator {
             fold: RunFold::new(),
             health,
             events: Vec::new(),
+            early: Vec::new(),
             users: UserCounts::default(),
             closed_ns: 0,
-            iterations: 0,
+            iterations: Iterations::default(),
             notices,
             watchers,
         }
@@ -105,17 +120,19 @@ impl Aggregator {
     pub fn run(mut self) -> RunFold {
         loop {
             let finishing = self.take_notices();
-            self.drain();
             let now_ns = self.epoch.now_ns();
-            self.look_at_users(now_ns);
-            while self.closed_ns + 1_000_000_000 + GRACE_NS <= now_ns {
-                self.close_window(self.closed_ns + 1_000_000_000);
-            }
             if finishing {
-                // The last window is as long as it is; one that would be empty is left out, unless it is the only one.
-                let end_ns = now_ns.max(self.closed_ns + 1);
-                self.close_window(end_ns);
+                self.drain(u64::MAX);
+                self.close_window(now_ns.max(self.closed_ns + 1));
                 return self.fold;
+            }
+            // A second; more after a stall of our own, since what is in the rings then belongs to all of it.
+            let behind_ns = now_ns.saturating_sub(self.closed_ns + GRACE_NS);
+            let end_ns = self.closed_ns + SECOND_NS * (behind_ns / SECOND_NS).max(1);
+            self.drain(end_ns);
+            self.look_at_users(now_ns);
+            if now_ns >= end_ns + GRACE_NS {
+                self.close_window(end_ns);
             }
             thread::sleep(DRAIN_EVERY);
         }
@@ -125,7 +142,10 @@ impl Aggregator {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Event(event)) => self.events.push(event),
-                Ok(Notice::Lost(worker)) => self.feeds[worker].gone = true,
+                Ok(Notice::Lost(worker)) => {
+                    self.feeds[worker].gone = true;
+                    self.feeds[worker].lost = true;
+                }
                 Ok(Notice::Finish) | Err(TryRecvError::Disconnected) => {
                     self.feeds.iter_mut().for_each(|feed| feed.gone = true);
                     return true;
@@ -135,7 +155,15 @@ impl Aggregator {
         }
     }
 
-    fn drain(&mut self) {
+    /// Takes every record there is; those done at `end_ns` or later are kept for the next window.
+    fn drain(&mut self, end_ns: u64) {
+        self.early.retain(|(record, endpoint)| {
+            let is_early = record.done_ns >= end_ns;
+            if !is_early {
+                self.window.add(record, *endpoint);
+            }
+            is_early
+        });
         for feed in &mut self.feeds {
             let Feed {
                 source,
@@ -144,6 +172,7 @@ impl Aggregator {
                 drained,
                 gone,
                 recovered,
+                ..
             } = feed;
             let mut take = |record: &RequestRecord| {
                 *drained += 1;
@@ -161,7 +190,11 @@ impl Aggregator {
                         endpoint
                     }
                 };
-                self.window.add(record, endpoint);
+                if record.done_ns < end_ns {
+                    self.window.add(record, endpoint);
+                } else {
+                    self.early.push((*record, endpoint));
+                }
             };
             if *gone && !*recovered {
                 source.recover(&mut take);
@@ -178,6 +211,15 @@ impl Aggregator {
             feed.words.count_new(|kind, words, count| {
                 self.window.add_error_details(kind, words, count);
             });
+            if feed.words.are_newly_refused() {
+                self.events.push(Event {
+                    at_s: self.epoch.now_ns() as f64 / 1e9,
+                    kind: EventKind::Warning,
+                    text: "more names and error details than a worker can keep: further ones are \
+                           counted as \"other\""
+                        .to_owned(),
+                });
+            }
         }
     }
 
@@ -185,6 +227,7 @@ impl Aggregator {
         self.count_details();
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
         let iterations = self.iterations_so_far();
+        let feeds = &self.feeds;
         let facts = WindowFacts {
             at_s: end_ns as f64 / 1e9,
             length_s,
@@ -193,10 +236,13 @@ impl Aggregator {
                 RunPhase::Draining | RunPhase::Ending => Phase::Draining,
             },
             users: std::mem::take(&mut self.users),
-            generator: self.health.measure(&self.transport, length_s),
+            generator: self
+                .health
+                .measure(&self.transport, length_s, |worker| feeds[worker].lost),
             totals: self.totals(),
             events: std::mem::take(&mut self.events),
-            iterations: iterations - self.iterations,
+            iterations: iterations.ended - self.iterations.ended,
+            iterations_failed: iterations.failed - self.iterations.failed,
         };
         self.iterations = iterations;
         self.closed_ns = end_ns;
@@ -224,16 +270,14 @@ impl Aggregator {
         }
     }
 
-    fn iterations_so_far(&self) -> u64 {
-        let workers = 0..self.feeds.len();
-        workers
-            .map(|worker| {
-                self.transport
-                    .worker(worker)
-                    .iterations
-                    .load(Ordering::Relaxed)
-            })
-            .sum()
+    fn iterations_so_far(&self) -> Iterations {
+        let mut iterations = Iterations::default();
+        for worker in 0..self.feeds.len() {
+            let control = self.transport.worker(worker);
+            iterations.ended += control.iterations.load(Ordering::Relaxed);
+            iterations.failed += control.iterations_failed.load(Ordering::Relaxed);
+        }
+        iterations
     }
 
     /// Counts since the start; `ok` and `failed` are filled in by the window, which alone knows them.
@@ -245,17 +289,21 @@ impl Aggregator {
             let lost = control.lost.load(Ordering::Relaxed);
             let not_sent = control.not_sent.load(Ordering::Relaxed);
             // A worker killed between two of its counters leaves them one apart: what it did is what counts.
-            totals.intended += match feed.gone {
+            totals.intended += match feed.lost {
                 true => submitted + not_sent,
                 false => control.intended.load(Ordering::Relaxed),
             };
             totals.not_sent += not_sent;
             totals.sent += submitted;
             totals.lost += lost;
-            if feed.gone {
+            if feed.lost {
                 totals.unknown += submitted.saturating_sub(feed.drained + lost);
             }
         }
         totals
     }
 }
+
+#[cfg(test)]
+#[path = "aggregator_test.rs"]
+mod tests;

@@ -16,11 +16,13 @@ const MEMORY_EVERY: u32 = 5;
 pub struct Health {
     /// By worker: its process, or the supervisor's own for threads.
     pids: Vec<i32>,
+    /// By worker: it had gone before the window began.
+    gone: Vec<bool>,
     cpu_ns: Vec<u64>,
     spin_ns: Vec<u64>,
     own_cpu_ns: u64,
     stalls: u64,
-    missed: u64,
+    starvations: u64,
     windows: u32,
     measured_ns: u64,
 }
@@ -31,25 +33,31 @@ impl Health {
         let workers = pids.len();
         Health {
             pids,
+            gone: vec![false; workers],
             cpu_ns: vec![0; workers],
             spin_ns: vec![0; workers],
             own_cpu_ns: process_cpu_ns(),
             stalls: 0,
-            missed: 0,
+            starvations: 0,
             windows: 0,
             measured_ns: monotonic_ns(),
         }
     }
 
-    /// The figures since the last call, over a window of `length_s` seconds.
-    pub fn measure(&mut self, transport: &Transport, length_s: f64) -> GeneratorWindow {
+    /// The figures since the last call, over a window of `length_s` seconds; `is_lost` knows the workers that died.
+    pub fn measure(
+        &mut self,
+        transport: &Transport,
+        length_s: f64,
+        is_lost: impl Fn(usize) -> bool,
+    ) -> GeneratorWindow {
         let now_ns = monotonic_ns();
         // Our own delay says nothing about the workers.
         let own_delay_ns = now_ns.saturating_sub(self.measured_ns + (length_s * 1e9) as u64);
         self.measured_ns = now_ns;
         let percent = |ns: u64| (ns as f64 / 1e9) / length_s.max(1e-3) * 100.0;
         let mut window = GeneratorWindow::default();
-        let mut stalls = 0;
+        let (mut stalls, mut starvations) = (0, 0);
         let mut workers_cpu_ns = 0;
         for worker in 0..transport.workers() {
             let control = transport.worker(worker);
@@ -62,16 +70,21 @@ impl Health {
             window.spin_percent.push(percent(spun));
             (self.cpu_ns[worker], self.spin_ns[worker]) = (cpu_ns, spin_ns);
             let state = control.state();
-            window.alive.push(state != WorkerState::Done);
+            // A worker that left within the window worked in it.
+            window.alive.push(!self.gone[worker]);
+            self.gone[worker] |= is_lost(worker) || state == WorkerState::Done;
             stalls += control.stalls.load(Ordering::Relaxed);
+            starvations += control.starvations.load(Ordering::Relaxed);
             let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
-            if state == WorkerState::Running && silent_ns > MISSED_AFTER_NS + own_delay_ns {
-                self.missed += 1;
+            let works = state == WorkerState::Running && !self.gone[worker];
+            if works && silent_ns > MISSED_AFTER_NS + own_delay_ns {
                 window.missed_heartbeats += 1;
             }
         }
         window.ring_stalls = stalls - self.stalls;
         self.stalls = stalls;
+        window.receive_starvations = starvations - self.starvations;
+        self.starvations = starvations;
         let own_cpu_ns = process_cpu_ns();
         let own = own_cpu_ns - self.own_cpu_ns;
         self.own_cpu_ns = own_cpu_ns;
@@ -91,7 +104,8 @@ impl Health {
     /// Proportional set size of the supervisor and its workers together; 0 where /proc does not tell.
     fn memory_bytes(&self) -> u64 {
         let own = std::process::id() as i32;
-        let others = self.pids.iter().copied().filter(|pid| *pid != own);
+        let living = self.pids.iter().zip(&self.gone).filter(|(_, gone)| !**gone);
+        let others = living.map(|(pid, _)| *pid).filter(|pid| *pid != own);
         std::iter::once(own)
             .chain(others)
             .filter_map(proportional_set_bytes)

@@ -13,7 +13,7 @@ use crate::{
     worker::{Assignment, WorkerEnds},
 };
 use aggregator::{Aggregator, Notice};
-use crew::{END_SIGNALS, Ended, Member, end_signals};
+use crew::{Ended, Member, end_signals};
 use crossbeam::channel::{Sender, unbounded};
 use health::Health;
 use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome, Snapshot};
@@ -55,7 +55,7 @@ pub enum RunError {
     /// Every worker failed before the run began.
     #[error("no worker got ready: {0}")]
     NoWorker(String),
-    /// A second signal came before the run began.
+    /// A signal came before the run began.
     #[error("ended by a signal before the run began")]
     Signalled,
 }
@@ -97,6 +97,7 @@ impl Prepared {
             wire: self.wire,
             scenario: Arc::clone(&plan.scenario),
             addresses: plan.addresses.clone(),
+            origin_labels: plan.origin_labels.clone(),
             source_ips: plan.source_ips.clone(),
             users: plan.users.clone(),
             ends: WorkerEnds {
@@ -119,6 +120,8 @@ struct Dispatcher {
     signals: UnixStream,
     presses: u32,
     stuck: Vec<bool>,
+    /// What workers wrote to their error streams before the run began.
+    said_at_start: Vec<String>,
     notices: Option<Sender<Notice>>,
     aggregator: Option<JoinHandle<RunFold>>,
     outcome: RunOutcome,
@@ -156,6 +159,7 @@ impl Dispatcher {
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&earlier), None).map_err(io::Error::from)?;
         Ok(Dispatcher {
             stuck: vec![false; crew.len()],
+            said_at_start: Vec::new(),
             crew,
             transport,
             epoch: Epoch::new(0),
@@ -184,7 +188,7 @@ impl Dispatcher {
     /// Waits until every worker is ready; those that are not in time are dropped.
     fn wait_until_ready(&mut self) -> Result<(), RunError> {
         let deadline_ns = monotonic_ns() + READY_WITHIN_NS;
-        let mut words = Vec::new();
+        let mut words: Vec<String> = Vec::new();
         loop {
             self.sleep(1_000_000);
             self.count_presses();
@@ -211,6 +215,7 @@ impl Dispatcher {
                 return Err(RunError::NoWorker(words.join("; ")));
             }
             if !waiting || (late && !self.crew.iter().any(Member::is_process)) {
+                self.said_at_start = words;
                 return Ok(());
             }
         }
@@ -246,6 +251,9 @@ impl Dispatcher {
             })?;
         self.aggregator = Some(thread);
         self.notices = Some(notices);
+        for words in std::mem::take(&mut self.said_at_start) {
+            self.tell(EventKind::WorkerOutput, words);
+        }
         for worker in 0..self.crew.len() {
             if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
                 self.report_lost(worker, &how);
@@ -266,7 +274,13 @@ impl Dispatcher {
         let planned_end_ns = self.epoch.clock_ns(duration_ns);
         while self.crew.iter().any(|member| member.ended.is_none()) {
             let now_ns = monotonic_ns();
-            let next_ns = planned_end_ns.min(self.end_by_ns).max(now_ns + 1_000_000);
+            let running = self.transport.control().phase() == RunPhase::Running;
+            let next_ns = if running {
+                planned_end_ns
+            } else {
+                self.end_by_ns
+            };
+            let next_ns = next_ns.max(now_ns + 1_000_000);
             self.sleep((next_ns - now_ns).min(TICK_NS));
             self.answer_signals(plan.graceful_stop);
             self.look_after_workers();
@@ -370,8 +384,10 @@ impl Dispatcher {
             .iter()
             .filter(|member| member.ended.is_none())
             .count();
+        let running = self.transport.control().phase() <= RunPhase::Running;
         let then = match left {
             0 => "no worker is left".to_owned(),
+            _ if !running => "its users have left with it".to_owned(),
             1 => "the other worker takes over its users".to_owned(),
             left => format!("the other {left} take over its users"),
         };
@@ -379,7 +395,6 @@ impl Dispatcher {
             EventKind::WorkerLost,
             format!("worker {worker} (CPU {cpu}) {how}; {then}"),
         );
-        let running = self.transport.control().phase() <= RunPhase::Running;
         if left == 0 && running {
             self.outcome = RunOutcome::Aborted;
         }
@@ -460,7 +475,7 @@ impl Dispatcher {
 /// After the run a signal does what it does to any program: reports are being written, and a person who is tired of
 /// waiting shall not have to wait.
 fn restore_default_signals() {
-    for signal_number in END_SIGNALS {
+    for signal_number in ANSWERED {
         // SAFETY: the default action installs no handler code.
         let _ = unsafe { signal(signal_number, SigHandler::SigDfl) };
     }

@@ -13,6 +13,7 @@ pub struct Words {
     reader: TextReader,
     /// By id.
     texts: Vec<Text>,
+    refusal_told: bool,
 }
 
 struct Text {
@@ -28,6 +29,7 @@ impl Words {
         Words {
             reader,
             texts: Vec::new(),
+            refusal_told: false,
         }
     }
 
@@ -59,6 +61,13 @@ impl Words {
                 text.counted = count;
             }
         }
+    }
+
+    /// Whether the table has turned texts away; told once.
+    pub fn are_newly_refused(&mut self) -> bool {
+        let newly = !self.refusal_told && self.reader.refused() > 0;
+        self.refusal_told |= newly;
+        newly
     }
 
     fn read_new(&mut self) {

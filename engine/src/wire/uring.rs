@@ -64,8 +64,8 @@ impl UringWire {
     /// When the kernel refuses the ring or its buffers.
     pub fn new(connections: usize, bell: BorrowedFd<'_>) -> io::Result<UringWire> {
         let ring = build_ring(SUBMISSIONS, COMPLETIONS)?;
-        let (_, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
-        let wanted = (connections + connections / 4 + 64).min(hard as usize) as u32;
+        let (soft, _) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+        let wanted = (connections + connections / 4 + 64).min(soft as usize) as u32;
         let registered_files = match ring.submitter().register_files_sparse(wanted) {
             Ok(()) => wanted,
             // EMFILE: the table counts against the descriptor limit. Plain descriptors work, a little slower.

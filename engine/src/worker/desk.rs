@@ -145,19 +145,24 @@ impl Desk {
             return;
         }
         seat.record_open = false;
-        self.sink.push(&seat.record);
+        // The words first: whoever sees the record finds them counted.
         if let Some(detail) = seat.detail.take() {
             self.texts.add(detail, 1);
         }
+        self.sink.push(&seat.record);
     }
 
-    /// A panic in a user's own code, with its place.
-    pub fn note_panic(&mut self, place: &str) {
+    /// A panic in a user's own code, with its place; it fails the iteration, if there was one.
+    pub fn note_panic(&mut self, index: u32, place: &str) {
         let text = self
             .texts
             .intern(TextKind::PanicPlace, ErrorKind::Panic as u8, place);
         self.texts.add(text, 1);
-        raise(&self.control().iterations_failed, 1);
+        let seat = &self.seats[index as usize];
+        if seat.has_begun && !seat.in_teardown {
+            raise(&self.control().iterations, 1);
+            raise(&self.control().iterations_failed, 1);
+        }
     }
 
     /// Ends a sleep whose time has come.

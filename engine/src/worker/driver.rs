@@ -41,6 +41,8 @@ pub struct Driver<W> {
     /// When the page was last kept, ns since the epoch.
     kept_ns: u64,
     draining_since_ns: u64,
+    /// CPU time used before t0, which is no load.
+    cpu_before_ns: u64,
 }
 
 impl<W: Wire + 'static> Driver<W> {
@@ -52,6 +54,7 @@ impl<W: Wire + 'static> Driver<W> {
             ends,
             kept_ns: 0,
             draining_since_ns: 0,
+            cpu_before_ns: thread_cpu_ns(),
         }
     }
 
@@ -174,7 +177,7 @@ impl<W: Wire + 'static> Driver<W> {
         set(&control.heartbeat_ns, monotonic_ns());
         set(&control.active_users, self.users.alive());
         set(&control.in_flight, in_flight);
-        set(&control.cpu_ns, thread_cpu_ns());
+        set(&control.cpu_ns, thread_cpu_ns() - self.cpu_before_ns);
         set(&control.spin_ns, counts.spin_ns);
         set(&control.starvations, counts.starvations);
     }

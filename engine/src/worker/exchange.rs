@@ -24,6 +24,8 @@ const JOINED_BODY_BYTES: usize = 16 * 1024;
 pub struct Destination {
     /// What stands in the Host header.
     pub authority: String,
+    /// How it is named in error details.
+    pub label: String,
     /// Where it is; the first that worked stands first.
     pub addresses: Vec<SocketAddr>,
 }
@@ -114,6 +116,9 @@ impl<W: Wire> Core<W> {
             Flight::Connected(conn) => {
                 seat.flight = Flight::Connecting(conn);
                 seat.on_reused_connection = false;
+                let addresses = &mut self.destinations[usize::from(request.origin.0)].addresses;
+                let tried = seat.addresses_tried as usize % addresses.len();
+                addresses.swap(0, tried);
                 self.send(index, conn, request);
             }
             Flight::ConnectFailed(errno) => {
@@ -176,20 +181,21 @@ impl<W: Wire> Core<W> {
     }
 
     fn try_next_address(&mut self, index: u32, request: &Request, errno: i32) {
-        let addresses = &self.destinations[usize::from(request.origin.0)].addresses;
+        let Destination {
+            label, addresses, ..
+        } = &self.destinations[usize::from(request.origin.0)];
         let seat = &mut self.desk.seats[index as usize];
         seat.addresses_tried += 1;
         if (seat.addresses_tried as usize) < addresses.len() {
             let now_ns = self.desk.now_ns;
             return self.connect(index, request, now_ns);
         }
-        let target = addresses[addresses.len() - 1];
         let failure = if errno == libc::EADDRNOTAVAIL {
             let detail =
-                format!("no local port left to {target}: give more addresses by --source-ip");
+                format!("no local port left to {label}: give more addresses by --source-ip");
             Failure::new(ErrorKind::Generator, detail)
         } else {
-            let what = format!("connecting to {target}");
+            let what = format!("connecting to {label}");
             Failure::new(ErrorKind::Connect, error_words(&what, errno))
         };
         self.fail(index, failure);
@@ -213,7 +219,9 @@ impl<W: Wire> Core<W> {
         let bytes_out = head.as_bytes().len() + body.len();
         self.wire.send(conn, head, body);
         let seat = &mut self.desk.seats[index as usize];
-        seat.record.bytes_out = u32::try_from(bytes_out).unwrap_or(u32::MAX);
+        // Added, because a request that is sent again leaves twice.
+        let bytes_out = u32::try_from(bytes_out).unwrap_or(u32::MAX);
+        seat.record.bytes_out = seat.record.bytes_out.saturating_add(bytes_out);
         seat.flight = Flight::Sent(conn);
     }
 
@@ -238,8 +246,12 @@ impl<W: Wire> Core<W> {
     }
 
     /// Looks at a seat whose limit timer has fired: ends the request, or moves the timer on to a later one.
-    pub fn fire_limit(&mut self, index: u32, now_ns: u64) {
+    pub fn fire_limit(&mut self, index: u32, deadline_ns: u64, now_ns: u64) {
         let seat = &mut self.desk.seats[index as usize];
+        if deadline_ns != seat.limit_timer_ns {
+            // An earlier one has been armed since, or another user sits here: this entry is dead.
+            return;
+        }
         seat.limit_timer_ns = u64::MAX;
         if !seat.flight.is_under_way() {
             return;
@@ -282,10 +294,21 @@ impl<W: Wire> Core<W> {
             now_ns,
         );
         self.desk.close_record(index);
-        self.desk.note_panic(place);
+        self.desk.note_panic(index, place);
         let seat = &mut self.desk.seats[index as usize];
         seat.flight = Flight::None;
         seat.sleep_until_ns = None;
+    }
+
+    /// The user of this seat has left: its connections go with it.
+    pub fn vacate(&mut self, index: u32) {
+        self.desk.close_record(index);
+        let seat = &mut self.desk.seats[index as usize];
+        seat.occupied = false;
+        seat.waker = None;
+        for conn in seat.connections.iter_mut().filter_map(Option::take) {
+            self.wire.close(conn);
+        }
     }
 
     /// Begins a sleep of the seat's user, or tells that it is over. Sleeps end early when the user is to leave.
@@ -318,10 +341,10 @@ impl<W: Wire> Core<W> {
     pub fn fire_timers(&mut self) {
         let now_ns = self.desk.epoch.now_ns();
         self.desk.now_ns = now_ns;
-        while let Some((_, index, due)) = self.desk.timers.pop_due(now_ns) {
+        while let Some((deadline_ns, index, due)) = self.desk.timers.pop_due(now_ns) {
             match due {
                 Due::Sleep(token) => self.desk.fire_sleep(index, token),
-                Due::Limit => self.fire_limit(index, now_ns),
+                Due::Limit => self.fire_limit(index, deadline_ns, now_ns),
             }
         }
     }

@@ -53,6 +53,8 @@ pub struct Assignment {
     pub scenario: Arc<dyn Scenario>,
     /// By origin: where it is.
     pub addresses: Vec<Vec<SocketAddr>>,
+    /// By origin: how it is named in error details.
+    pub origin_labels: Vec<String>,
     /// Addresses that connections are made from, in turn; may be empty.
     pub source_ips: Vec<IpAddr>,
     /// How many users there are over time, over all workers.
@@ -115,8 +117,10 @@ async fn live<W: Wire + 'static>(
         .origins()
         .iter()
         .zip(&assignment.addresses)
-        .map(|(origin, addresses)| Destination {
+        .zip(&assignment.origin_labels)
+        .map(|((origin, addresses), label)| Destination {
             authority: origin.authority(),
+            label: label.clone(),
             addresses: addresses.clone(),
         })
         .collect();

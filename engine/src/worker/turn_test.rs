@@ -113,6 +113,7 @@ fn assignment() -> Assignment {
             origins: Vec::new(),
         }),
         addresses: Vec::new(),
+        origin_labels: Vec::new(),
         source_ips: Vec::new(),
         users: Pattern::Constant(2.0),
         ends: WorkerEnds {

@@ -100,7 +100,7 @@ impl<W: Wire + 'static> Users<W> {
                 seats.len() as u32 - 1
             });
             let seat = &mut seats[index as usize];
-            // What an earlier user left behind (connections, memory) serves the next one.
+            // The memory that an earlier user left behind serves the next one.
             seat.user_id = self.numbers * self.workers + self.worker;
             seat.occupied = true;
             seat.retiring = false;
@@ -184,12 +184,9 @@ impl<W: Wire + 'static> UserTask<W> {
     }
 
     fn leave(&self) {
-        let desk = &mut self.core.borrow_mut().desk;
-        desk.close_record(self.seat);
-        let seat = &mut desk.seats[self.seat as usize];
-        seat.occupied = false;
-        seat.waker = None;
-        if !seat.retiring {
+        let core = &mut *self.core.borrow_mut();
+        core.vacate(self.seat);
+        if !core.desk.seats[self.seat as usize].retiring {
             self.staying.set(self.staying.get() - 1);
         }
         self.free.borrow_mut().push(self.seat);
@@ -202,18 +199,21 @@ impl<W: Wire + 'static> Future for UserTask<W> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.polls.set(self.polls.get() + 1);
-        let mut life = self.life.take().unwrap_or_else(|| self.begin_life());
-        match catch_unwind(AssertUnwindSafe(|| life.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => {
+        let life = self.life.take();
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let mut life = life.unwrap_or_else(|| self.begin_life());
+            (life.as_mut().poll(cx), life)
+        }));
+        match polled {
+            Ok((Poll::Pending, life)) => {
                 self.life = Some(life);
                 Poll::Pending
             }
-            Ok(Poll::Ready(())) => {
+            Ok((Poll::Ready(()), _)) => {
                 self.leave();
                 Poll::Ready(())
             }
             Err(_) => {
-                drop(life);
                 let place = super::panics::take_place();
                 let (in_teardown, in_setup) = {
                     let core = &mut *self.core.borrow_mut();

@@ -153,8 +153,10 @@ pub fn plan(scenario: impl Scenario + 'static, wire: WireChoice) -> Plan {
             )]
         })
         .collect();
+    let origin_labels = scenario.origins().iter().map(ToString::to_string).collect();
     Plan {
         scenario: Arc::new(scenario),
+        origin_labels,
         addresses,
         users: Pattern::Constant(1.0),
         duration: Duration::from_secs(10),

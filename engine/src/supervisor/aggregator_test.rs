@@ -1,0 +1,66 @@
+//! The books must not be made to fit: a record that vanishes under a healthy worker breaks the equations, one that a
+//! killed worker took with it is unknown.
+
+use super::*;
+use crossbeam::channel::unbounded;
+use loadforge_ring::{Capacity, RecordKind, WorkerState, raise};
+
+/// Runs the aggregator over a worker that sent ten requests and handed over nine records; returns the run's totals.
+fn totals_after(is_lost: bool) -> Totals {
+    let transport = Transport::channel(1, Capacity::default());
+    let control = transport.worker(0);
+    raise(&control.intended, 10);
+    raise(&control.submitted, 10);
+    let mut sink = transport.sink(0);
+    for _ in 0..9 {
+        sink.push(&RequestRecord {
+            done_ns: 1,
+            kind: RecordKind::Request as u8,
+            method: Method::Get as u8,
+            ..RequestRecord::default()
+        });
+    }
+    sink.flush();
+    drop(sink);
+    control.set_state(WorkerState::Done);
+    let (notices, inbox) = unbounded();
+    let (watchers, snapshots) = unbounded();
+    if is_lost {
+        notices
+            .send(Notice::Lost(0))
+            .expect("the aggregator has the other end");
+    }
+    notices
+        .send(Notice::Finish)
+        .expect("the aggregator has the other end");
+    let aggregator = Aggregator::new(
+        &transport,
+        Epoch::new(crate::clock::monotonic_ns()),
+        vec!["home".to_owned()],
+        Pattern::Constant(1.0),
+        Health::new(vec![std::process::id() as i32]),
+        inbox,
+        watchers,
+    );
+    aggregator.run();
+    let last = snapshots
+        .iter()
+        .last()
+        .expect("a run has a snapshot at least");
+    assert_eq!(last.requests.ok, 9);
+    last.totals
+}
+
+#[test]
+fn a_record_that_vanished_under_a_healthy_worker_breaks_the_books() {
+    let totals = totals_after(false);
+    assert_eq!((totals.sent, totals.ok, totals.unknown), (10, 9, 0));
+    assert!(totals.check().is_err());
+}
+
+#[test]
+fn a_record_that_a_killed_worker_took_with_it_is_unknown() {
+    let totals = totals_after(true);
+    assert_eq!((totals.sent, totals.ok, totals.unknown), (10, 9, 1));
+    assert_eq!(totals.check(), Ok(()));
+}
