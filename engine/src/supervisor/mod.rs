@@ -384,18 +384,20 @@ impl Dispatcher {
             .iter()
             .filter(|member| member.ended.is_none())
             .count();
-        let running = self.transport.control().phase() <= RunPhase::Running;
-        let then = match left {
-            0 => "no worker is left".to_owned(),
-            _ if !running => "its users have left with it".to_owned(),
-            1 => "the other worker takes over its users".to_owned(),
-            left => format!("the other {left} take over its users"),
+        let phase = self.transport.control().phase();
+        let text = match (phase, left) {
+            _ if self.killed => "was ended by the second signal".to_owned(),
+            (RunPhase::Ending, _) => "did not leave in time and was ended".to_owned(),
+            (RunPhase::Draining, _) => format!("{how} during the drain"),
+            (_, 0) => format!("{how}; no worker is left"),
+            (_, 1) => format!("{how}; the other worker takes over its users"),
+            (_, left) => format!("{how}; the other {left} take over its users"),
         };
         self.tell(
             EventKind::WorkerLost,
-            format!("worker {worker} (CPU {cpu}) {how}; {then}"),
+            format!("worker {worker} (CPU {cpu}) {text}"),
         );
-        if left == 0 && running {
+        if left == 0 && phase <= RunPhase::Running {
             self.outcome = RunOutcome::Aborted;
         }
     }

@@ -27,6 +27,8 @@ pub const SUBMISSIONS: u32 = 1024;
 pub const COMPLETIONS: u32 = 4096;
 /// The group id of the provided buffers.
 const BUFFER_GROUP: u16 = 0;
+/// How often a full queue is handed over in vain before its wire is given up.
+const MOST_HAND_OVERS: u32 = 1000;
 /// Queued sends are handed to the kernel at the latest after this many, so that `sent` stamps stay close to the truth.
 const SENDS_PER_ENTER: u32 = 32;
 /// Up to this size a send is not tracked: it fits into an idle connection's empty send buffer at once, so its success
@@ -44,6 +46,8 @@ pub struct UringWire {
     bell: OwnedFd,
     completions: Vec<(u64, i32, u32)>,
     counts: WireCounts,
+    /// Why the kernel took nothing when the queue was full.
+    refused: Option<io::Error>,
 }
 
 /// How a ring is made; the probe uses the very same.
@@ -84,6 +88,7 @@ impl UringWire {
             bell: bell.try_clone_to_owned()?,
             completions: Vec::with_capacity(COMPLETIONS as usize),
             counts: WireCounts::default(),
+            refused: None,
         };
         wire.arm_bell();
         Ok(wire)
@@ -97,28 +102,34 @@ impl UringWire {
         self.push(&entry);
     }
 
-    /// Queues an entry; when the queue is full, what is in it goes to the kernel first.
+    /// Queues an entry; when the queue is full, what is in it goes to the kernel first. Where the kernel takes nothing
+    /// any more the entry is dropped and the next turn tells.
     fn push(&mut self, entry: &squeue::Entry) {
-        loop {
-            // SAFETY: what the entry points to (outgoing bytes, address) lives in the slot until its last completion
-            // (the type's invariant), buffers and the bell live as long as the ring.
+        for _ in 0..MOST_HAND_OVERS {
+            // SAFETY: what the entry points to lives in the slot: tracked sends and connects until their completion,
+            // which `outstanding` counts; an untracked send until its connection has answered (`unanswered`), which an
+            // idle connection's empty send buffer makes the same. Buffers and the bell live as long as the ring.
             if unsafe { self.ring.submission().push(entry) }.is_ok() {
                 return;
             }
-            self.hand_over();
+            if let Err(error) = self.hand_over() {
+                self.refused = Some(error);
+            }
         }
     }
 
     /// Hands queued entries to the kernel without looking for completions.
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self) -> io::Result<()> {
         self.queued_sends = 0;
         let queued = self.ring.submission().len() as u32;
         // SAFETY: no argument is passed, so there is nothing the kernel could read wrongly.
-        let _ = unsafe {
+        unsafe {
             self.ring
                 .submitter()
                 .enter::<libc::sigset_t>(queued, 0, 0, None)
-        };
+        }?;
+        self.refused = None;
+        Ok(())
     }
 
     /// An entry on the slot's file, registered or plain.
@@ -457,7 +468,8 @@ impl Wire for UringWire {
         }
         self.queued_sends += 1;
         if self.queued_sends >= SENDS_PER_ENTER {
-            self.hand_over();
+            // What could not be handed over stays queued for the turn, which tells if it cannot be then.
+            let _ = self.hand_over();
         }
     }
 
@@ -518,6 +530,9 @@ impl Wire for UringWire {
         wait: Wait,
         handle: &mut dyn FnMut(Event<'_>, u64) -> Action,
     ) -> io::Result<usize> {
+        if let Some(error) = self.refused.take() {
+            return Err(error);
+        }
         self.enter(wait)?;
         let now_ns = monotonic_ns();
         let mut completions = std::mem::take(&mut self.completions);
