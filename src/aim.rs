@@ -1,11 +1,15 @@
 //! What users are to do, and where: a scenario file or one URL. Neighbours: `intent.rs` reads it, `commands/run.rs` points
 //! a file with `target = "echo"` at the built-in server. Invariant: reading it sends nothing.
 
-use crate::{complaint::Complaint, load::FileLoad, mask::Mask};
+use crate::{
+    complaint::Complaint,
+    load::FileLoad,
+    mask::{Mask, mask_query},
+};
 use loadforge_analysis::Threshold;
 use loadforge_scenarios::{
     DocumentScenario, Origin, Scenario, Scheme, SingleRequest,
-    document::{self, Problem, Problems, Target, ThresholdText},
+    document::{self, Problem, Problems, Target, ThresholdText, unknown_endpoint},
 };
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -52,8 +56,9 @@ impl Aim {
     pub fn read(typed: &str) -> Result<Aim, AimError> {
         if typed.contains("://") {
             let single = SingleRequest::get(typed).map_err(|error| {
-                let message = format!("{}: {}", error.shown, error.fault);
-                AimError::Typed(Complaint::new(message, error.fault.remedy(&error.shown)))
+                let shown = mask_query(&error.shown);
+                let message = format!("{shown}: {}", error.fault);
+                AimError::Typed(Complaint::new(message, error.fault.remedy(&shown)))
             })?;
             return Ok(Aim {
                 users_do: UsersDo::Single(single),
@@ -86,7 +91,12 @@ impl Aim {
         } in document.thresholds
         {
             match Threshold::parse(&expr, endpoint.as_deref()) {
-                Ok(threshold) => thresholds.push(threshold),
+                Ok(threshold) => match missing_endpoint(&threshold, &document.scenario) {
+                    None => thresholds.push(threshold),
+                    Some((message, remedy)) => {
+                        problems.push(Problem::at(place, "threshold.expr", message, remedy));
+                    }
+                },
                 Err(error) => problems.push(Problem::at(
                     place,
                     "threshold.expr",
@@ -142,8 +152,27 @@ impl Aim {
     }
 }
 
+/// What is wrong, and what to do, when a threshold speaks of an endpoint that the scenario does not have.
+pub fn missing_endpoint(
+    threshold: &Threshold,
+    scenario: &dyn Scenario,
+) -> Option<(String, String)> {
+    let wanted = threshold.endpoint()?;
+    let remedy = unknown_endpoint(wanted, scenario.endpoints())?;
+    Some((
+        format!("threshold \"{threshold}\": no request is named {wanted:?}"),
+        remedy,
+    ))
+}
+
 /// What is wrong when what was typed names no scenario file.
 fn no_such_file(typed: &str) -> Option<Complaint> {
+    if typed.trim().is_empty() {
+        return Some(Complaint::new(
+            "what is to be run is empty: neither a scenario file nor a URL",
+            "name one, such as loadforge run shop.toml or loadforge run http://127.0.0.1:8080/",
+        ));
+    }
     let path = Path::new(typed);
     let extension = path.extension().and_then(|extension| extension.to_str());
     if extension == Some("rs") {
@@ -156,7 +185,10 @@ fn no_such_file(typed: &str) -> Option<Complaint> {
         return None;
     }
     // `localhost:8080/x` and `10.0.0.7` are slips for a URL, `shop.toml` is a slip for a file.
-    let like_a_host = extension != Some("toml") && typed.contains([':', '.']);
+    let like_a_host = extension != Some("toml") && typed.contains([':', '.'])
+        || typed == "localhost"
+        || typed.starts_with("localhost/");
+    let typed = mask_query(typed);
     let remedy = match like_a_host {
         true => format!("did you mean http://{typed}?"),
         false => "check the name; scenarios/examples has files to begin with".to_owned(),
@@ -180,6 +212,10 @@ mod tests {
     fn slips_get_the_remedy_that_fits_them() {
         for (typed, remedy) in [
             ("localhost:8080/x", "did you mean http://localhost:8080/x?"),
+            ("localhost", "did you mean http://localhost?"),
+            ("localhost/x?key=hidden", "did you mean http://localhost/x?"),
+            ("https://a.test/?token=hidden", "http"),
+            ("", "loadforge run shop.toml"),
             ("10.0.0.7", "did you mean http://10.0.0.7?"),
             ("no-such-file.toml", "scenarios/examples"),
             ("no-such-file", "scenarios/examples"),
@@ -190,6 +226,26 @@ mod tests {
             let said = refusal(typed);
             assert!(said.contains(remedy), "{typed}: {said}");
             assert!(!said.contains("hidden"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_on_an_endpoint_that_does_not_exist_is_shown_with_what_was_meant() {
+        let dir = tempfile::tempdir().expect("a directory for the test");
+        let file = dir.path().join("a.toml");
+        let text = "target = \"echo\"\n[[task]]\nname = \"product\"\nget = \"/\"\n[[threshold]]\nexpr = \"p99 < 5ms @ EXPR\"\n";
+        let read = |endpoint| {
+            let text = text.replace("EXPR", endpoint);
+            std::fs::write(&file, text).expect("the directory is ours");
+            Aim::read_file(&file).map_or_else(|problems| problems.to_string(), |_| String::new())
+        };
+        let said = read("prodct");
+        assert!(
+            said.contains("a.toml:6:8") && said.contains("did you mean \"product\"?"),
+            "{said}"
+        );
+        for good in ["product", "GET product"] {
+            assert_eq!(read(good), "");
         }
     }
 

@@ -2,7 +2,10 @@
 //! Invariant: numbers and durations stay text here, so that all that is wrong with them is said at once and in our words.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
 /// Everything that was typed.
 #[derive(Debug, Parser)]
@@ -11,7 +14,6 @@ use std::{net::IpAddr, path::PathBuf};
     version,
     about = "A load-testing engine whose numbers can be trusted",
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = TOP_EXAMPLES
 )]
 pub struct Args {
@@ -44,6 +46,10 @@ pub struct RunArgs {
     /// Virtual users, each with a connection of its own [default: 10]
     #[arg(long, short = 'u', value_name = "N", help_heading = LOAD, allow_negative_numbers = true)]
     pub users: Option<String>,
+
+    /// Arrivals per second: not there yet, and told so
+    #[arg(long, value_name = "R", hide = true, allow_hyphen_values = true)]
+    pub rate: Option<String>,
 
     /// How long the run lasts, such as 30s, 5m or 1h30m [default: 30s, for a URL 10s]
     #[arg(long, short = 'd', value_name = "TIME", help_heading = LOAD, allow_hyphen_values = true)]
@@ -167,8 +173,8 @@ pub struct EchoArgs {
     #[arg(long, short = 'p', value_name = "PORT", default_value_t = 8080)]
     pub port: u16,
 
-    /// Address to listen on
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    /// Address of this machine to listen on; localhost means 127.0.0.1
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1", value_parser = own_address)]
     pub address: IpAddr,
 
     /// Threads [default: one for each CPU this process may use]
@@ -196,6 +202,22 @@ pub struct EchoArgs {
     /// End when this process, which must be the parent, has ended
     #[arg(long, value_name = "PID", hide = true)]
     pub end_with: Option<i32>,
+}
+
+/// Reads an address as people write it: `localhost` and IPv6 in brackets too.
+fn own_address(text: &str) -> Result<IpAddr, String> {
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .unwrap_or(text);
+    match bare.parse() {
+        Ok(address) => Ok(address),
+        Err(_) if bare.eq_ignore_ascii_case("localhost") => Ok(Ipv4Addr::LOCALHOST.into()),
+        Err(_) => Err(
+            "give an address such as 127.0.0.1, ::1 or localhost; 0.0.0.0 is all of this machine's"
+                .into(),
+        ),
+    }
 }
 
 /// The patterns, as words.
@@ -311,6 +333,21 @@ mod tests {
     #[test]
     fn the_command_line_is_sound_in_itself() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn echo_takes_its_address_as_people_write_it() {
+        for (typed, address) in [
+            ("localhost", Some("127.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("::1", Some("::1")),
+            ("0.0.0.0", Some("0.0.0.0")),
+            ("a.test", None),
+            ("[::1", None),
+        ] {
+            let read = own_address(typed).ok().map(|address| address.to_string());
+            assert_eq!(read.as_deref(), address, "{typed}");
+        }
     }
 
     #[test]

@@ -46,6 +46,14 @@ pub fn list(cpus: &[u32]) -> String {
     words.join(",")
 }
 
+/// So many CPUs, in words.
+pub fn count_words(cpus: usize) -> String {
+    match cpus {
+        1 => "1 CPU".to_owned(),
+        _ => format!("{cpus} CPUs"),
+    }
+}
+
 /// Reads a flag's list and checks it against the CPUs this process may use.
 ///
 /// # Errors

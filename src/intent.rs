@@ -3,12 +3,13 @@
 //! something impossible has been told everything at once.
 
 use crate::{
-    aim::{Aim, AimError},
+    aim::{Aim, AimError, missing_endpoint},
     amounts,
     args::{FormatWord, RunArgs, TransportWord, WireWord},
     complaint::{CommandError, Complaint},
     cpus::{self, Placement},
     load::{FileLoad, Load},
+    mask::mask_query,
     resolve::Override,
     sources,
 };
@@ -25,7 +26,7 @@ const GRACEFUL_STOP: Duration = Duration::from_secs(30);
 
 /// A run, checked.
 pub struct Intent {
-    /// The file or URL as typed.
+    /// The file or URL as typed, secrets in a URL's query masked.
     pub source: String,
     /// How many users for how long.
     pub load: Load,
@@ -115,7 +116,7 @@ impl Intent {
         });
         let source_ips = told.read(&args.source_ip, sources::choose);
         let overrides = overrides(args, aim.as_ref(), &mut told);
-        let thresholds = typed_thresholds(args, &mut told);
+        let thresholds = typed_thresholds(args, aim.as_ref(), &mut told);
         let output = output(args, &mut told);
         let timeout = told.read(&args.timeout, |text| {
             amounts::positive_time("--timeout", text)
@@ -128,7 +129,7 @@ impl Intent {
         });
         let aim = told.into_result(aim)?;
         let intent = Intent {
-            source: args.scenario.clone(),
+            source: mask_query(&args.scenario),
             load,
             thresholds: aim.thresholds.iter().cloned().chain(thresholds).collect(),
             time_limit: timeout.or(aim.time_limit).unwrap_or(TIME_LIMIT),
@@ -199,7 +200,10 @@ fn place(args: &RunArgs, here: &Here, beside_target: bool, told: &mut Told) -> P
         amounts::count("--workers", text, 1..=u64::MAX).and_then(|workers| {
             if workers > most {
                 return Err(Complaint::new(
-                    format!("--workers {workers}: this process may use {most} CPUs, and each worker needs one"),
+                    format!(
+                        "--workers {workers}: this process may use {}, and each worker needs one",
+                        cpus::count_words(most as usize)
+                    ),
                     format!("give at most {most}, or leave --workers out"),
                 ));
             }
@@ -211,8 +215,8 @@ fn place(args: &RunArgs, here: &Here, beside_target: bool, told: &mut Told) -> P
         (Some(workers), Some(listed)) if workers > listed.len() => {
             told.complaints.push(Complaint::new(
                 format!(
-                    "--workers {workers}: --cpus names {} CPUs, and each worker needs one",
-                    listed.len()
+                    "--workers {workers}: --cpus names {}, and each worker needs one",
+                    cpus::count_words(listed.len())
                 ),
                 "leave out --workers, or name more CPUs",
             ));
@@ -259,11 +263,16 @@ fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override
     overrides
 }
 
-fn typed_thresholds(args: &RunArgs, told: &mut Told) -> Vec<Threshold> {
+fn typed_thresholds(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Threshold> {
     let mut thresholds = Vec::new();
     for text in &args.threshold {
         match Threshold::parse(text, None) {
-            Ok(threshold) => thresholds.push(threshold),
+            Ok(threshold) => {
+                let missing = aim.and_then(|aim| missing_endpoint(&threshold, aim.scenario()));
+                told.complaints
+                    .extend(missing.map(|(message, remedy)| Complaint::new(message, remedy)));
+                thresholds.push(threshold);
+            }
             Err(error) => told.complaints.push(Complaint::new(
                 error.to_string(),
                 "quote the expression, such as --threshold 'p99<500ms'; docs/scenarios.md lists all that can be said",

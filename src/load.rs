@@ -57,6 +57,12 @@ impl Load {
         default_duration: Duration,
         complaints: &mut Vec<Complaint>,
     ) -> Load {
+        if let Some(rate) = &args.rate {
+            complaints.push(Complaint::new(
+                format!("--rate {rate}: an arrival rate (the open model) is not supported yet by this version of loadforge: only users"),
+                "leave it out and give --users N",
+            ));
+        }
         let mut keep = |read: Result<u64, Complaint>| read.map_err(|c| complaints.push(c)).ok();
         let users = args
             .users

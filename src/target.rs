@@ -10,8 +10,8 @@ use nix::{
 use std::{
     io::{self, BufRead, BufReader},
     net::SocketAddr,
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
+    os::unix::process::{CommandExt, ExitStatusExt},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -33,9 +33,14 @@ pub enum TargetError {
         "error: the built-in target could not be started: {0}\n = help: /proc must be mounted and this program's file still be in its place; or start `loadforge echo` yourself and name it as base_url"
     )]
     Start(io::Error),
-    /// It ended, or said something else, before it was listening.
+    /// It ended before it was listening; its own words stand on the screen already, if it had any.
     #[error(
-        "error: the built-in target did not come up: {0}\n = help: run `loadforge echo --port 0` to see why"
+        "error: the built-in target {0} before it was listening\n = help: mend what it says above, if anything; or start `loadforge echo` yourself and name it as base_url"
+    )]
+    Ended(String),
+    /// It said something else than its address.
+    #[error(
+        "error: the built-in target did not come up: {0}\n = help: start `loadforge echo` yourself and name it as base_url"
     )]
     NotReady(String),
 }
@@ -65,12 +70,22 @@ impl EchoTarget {
         }
         let mut child = command.spawn().map_err(TargetError::Start)?;
         match ready_line(&mut child) {
-            Ok(address) => Ok(EchoTarget { child, address }),
+            Ok(Some(address)) => Ok(EchoTarget { child, address }),
+            // It has closed its output, so it is on its way out; a child that stays is ended.
+            Ok(None) => Err(TargetError::Ended(
+                stop(&mut child).map_or("ended".to_owned(), end_words),
+            )),
             Err(why) => {
                 stop(&mut child);
                 Err(TargetError::NotReady(why))
             }
         }
+    }
+
+    /// How it ended, in words, if it has ended by itself: then the run had no server.
+    pub fn ended(&mut self) -> Option<String> {
+        // What cannot be asked has not been seen to end.
+        self.child.try_wait().ok().flatten().map(end_words)
     }
 
     /// Where it listens.
@@ -85,8 +100,21 @@ impl Drop for EchoTarget {
     }
 }
 
-/// Waits for the line that names the address; a child that ends instead closes the pipe, so this ends too.
-fn ready_line(child: &mut Child) -> Result<SocketAddr, String> {
+/// An end in words that follow the name of what ended.
+fn end_words(status: ExitStatus) -> String {
+    let signal = status.signal().and_then(|number| {
+        // Real-time signals have numbers and no names.
+        Some(Signal::try_from(number).ok()?.as_str())
+    });
+    match (signal, status.code()) {
+        (Some(name), _) => format!("was killed by {name}"),
+        (None, Some(code)) => format!("ended with exit code {code}"),
+        (None, None) => format!("ended ({status})"),
+    }
+}
+
+/// Waits for the line that names the address; a child that ends instead closes the pipe, so this ends too, with `None`.
+fn ready_line(child: &mut Child) -> Result<Option<SocketAddr>, String> {
     let stdout = child.stdout.take().ok_or("its output could not be read")?;
     let mut line = String::new();
     BufReader::new(stdout)
@@ -96,14 +124,15 @@ fn ready_line(child: &mut Child) -> Result<SocketAddr, String> {
         .trim()
         .strip_prefix("http://")
         .and_then(|rest| rest.trim_end_matches('/').parse().ok());
-    address.ok_or_else(|| match line.trim() {
-        "" => "it ended before it was listening".into(),
-        other => format!("it said {other:?} instead of its address"),
-    })
+    match (address, line.trim()) {
+        (Some(address), _) => Ok(Some(address)),
+        (None, "") => Ok(None),
+        (None, other) => Err(format!("it said {other:?} instead of its address")),
+    }
 }
 
-/// Asks by SIGTERM, then kills; by the child's own id, which stays ours until it is waited for.
-fn stop(child: &mut Child) {
+/// Asks by SIGTERM, then kills; by the child's own id, which stays ours until it is waited for. Gives how it ended.
+fn stop(child: &mut Child) -> Option<ExitStatus> {
     let pid = Pid::from_raw(child.id() as i32);
     // The child may have ended already; waiting then succeeds at once.
     let _ = kill(pid, Signal::SIGTERM);
@@ -111,9 +140,10 @@ fn stop(child: &mut Child) {
     while begun.elapsed() < STOP_LIMIT {
         match child.try_wait() {
             Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-            Ok(Some(_)) | Err(_) => return,
+            Ok(Some(status)) => return Some(status),
+            Err(_) => return None,
         }
     }
     let _ = child.kill();
-    let _ = child.wait();
+    child.wait().ok()
 }

@@ -18,6 +18,10 @@ pub const LAG_SHARE: f64 = 0.10;
 /// Lag p99 in ms that is never held against a run: twice what a worker reaches at half load on an idle machine.
 pub const LAG_FLOOR_MS: f64 = 0.1;
 
+/// Requests below which lag alone is never held against a run: the p99 of fewer is read off ten samples or less, among
+/// them those that opened the connections while the machine was waking up.
+pub const LAG_REQUESTS: u64 = 1_000;
+
 /// Share of the requests asked for that may go unsent: above it an open model was not offered the load asked for.
 pub const NOT_SENT_SHARE: f64 = 0.001;
 
@@ -143,6 +147,9 @@ fn busy(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
 
 fn lag(summary: &RunSummary) -> Reason {
     let (lag, response) = (summary.lag_ms.p99, summary.response_ms.p99);
+    if summary.requests.done() < LAG_REQUESTS {
+        return None;
+    }
     if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
         return None;
     }

@@ -33,7 +33,7 @@ type Spoil = fn(&mut Run);
 
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 25] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 27] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -176,6 +176,26 @@ fn every_reason_has_its_level_and_its_words() {
                 r.summary.response_ms.p99 = 0.12;
             },
             "",
+        ),
+        (
+            "lag of 999 requests",
+            Closed,
+            Valid,
+            |r| {
+                r.summary.lag_ms.p99 = 15.0;
+                r.summary.requests.ok = 999 - r.summary.requests.failed;
+            },
+            "",
+        ),
+        (
+            "lag of 1,000 requests",
+            Closed,
+            Suspect,
+            |r| {
+                r.summary.lag_ms.p99 = 15.0;
+                r.summary.requests.ok = 1_000 - r.summary.requests.failed;
+            },
+            "requests left late",
         ),
         (
             "one record lost",

@@ -196,7 +196,10 @@ fn a_refused_port_fails_every_request_and_the_run_ends() {
             ..plan(Play::new(&[nobody.address], get("/")), wire)
         });
         assert_eq!(ran.counts(), (50, 0, 50));
-        let words = format!("connecting to http://{}: connection refused", nobody.address);
+        let words = format!(
+            "connecting to http://{}: connection refused",
+            nobody.address
+        );
         assert_eq!(
             ran.errors(ErrorKind::Connect, &words),
             50,

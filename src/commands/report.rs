@@ -19,6 +19,9 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     };
     let dir = ResultsDir::existing(&args.dir);
     write_all(&dir, &formats(&args.format), &report).map_err(|error| told(&error))?;
+    for notice in run.notices() {
+        anstream::eprintln!("note: {notice}");
+    }
     if run.half_line() {
         anstream::eprintln!("note: the last line of snapshots.jsonl is cut off and was left out");
     }
@@ -31,7 +34,9 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
 fn told(error: &ResultsError) -> CommandError {
     let text = format!("error: {error}");
     match error {
-        ResultsError::Foreign { .. } => CommandError::bad_input(text),
+        ResultsError::Foreign { .. } | ResultsError::NotADirectory { .. } => {
+            CommandError::bad_input(text)
+        }
         _ => CommandError::could_not_run(text),
     }
 }

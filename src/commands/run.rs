@@ -54,7 +54,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
 }
 
 fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, CommandError> {
-    let target = start_target(&mut aim, intent)?;
+    let mut target = start_target(&mut aim, intent)?;
     let mask = aim.mask.clone();
     let scenario = aim.into_scenario();
     let resolved =
@@ -72,15 +72,32 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
             Ok((info, end, kept))
         },
     );
+    let target_ended = target.as_mut().and_then(EchoTarget::ended);
     // The target is no longer needed, and its CPUs are welcome while reports are made.
     drop(target);
     match measured {
-        Ok((info, end, kept)) => conclude(intent, &info, &end, kept),
+        Ok((info, end, kept)) => {
+            let exit = conclude(intent, &info, &end, kept)?;
+            match target_ended {
+                Some(how) if exit != Exit::SecondSignal => Err(without_target(&how)),
+                _ => Ok(exit),
+            }
+        }
         Err(error) => {
             discard(place);
             Err(error)
         }
     }
+}
+
+/// A run whose server went away says nothing, whatever its figures are.
+fn without_target(how: &str) -> CommandError {
+    CommandError::could_not_run(Complaint::new(
+        format!(
+            "the built-in target {how} during the run: the figures are those of a server that was not there"
+        ),
+        "run it again; if this comes back, look in the system's log for who ends it (short of memory?)",
+    ))
 }
 
 /// Sums a run up, writes its reports and says how it went.
@@ -102,7 +119,9 @@ fn conclude(
         series: &kept.series,
     };
     let written = write_results(intent, &report, kept.results.as_mut());
-    if intent.display != Display::Quiet {
+    if intent.display == Display::Quiet {
+        tell_missed(&summary);
+    } else {
         let dir = kept.results.as_ref().map(ResultsDir::path);
         let colour = std::io::stderr().is_terminal();
         anstream::eprint!("\n{}", final_table(&summary, histograms, dir, colour));
@@ -157,14 +176,15 @@ fn make_ready(
     now: Timestamp,
     results: Option<&ResultsDir>,
 ) -> Result<(Prepared, RunInfo), CommandError> {
-    let prepared = prepare(plan(intent, scenario, resolved)).map_err(|error| CommandError {
-        exit: if error.is_bad_input() {
-            Exit::BadInput
-        } else {
-            Exit::CouldNotRun
-        },
-        text: format!("error: {error}"),
-    })?;
+    let prepared =
+        prepare(plan(intent, scenario, resolved, mask)).map_err(|error| CommandError {
+            exit: if error.is_bad_input() {
+                Exit::BadInput
+            } else {
+                Exit::CouldNotRun
+            },
+            text: format!("error: {error}"),
+        })?;
     let info = run_info(intent, scenario.as_ref(), resolved, &prepared, mask, now);
     if let Some(dir) = results {
         dir.write_run_info(&info)
@@ -177,11 +197,11 @@ fn could_not(error: &impl std::fmt::Display) -> CommandError {
     CommandError::could_not_run(format!("error: {error}"))
 }
 
-fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved) -> Plan {
+fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved, mask: &Mask) -> Plan {
     Plan {
         scenario: Arc::clone(scenario),
         addresses: resolved.addresses.clone(),
-        origin_labels: scenario.origins().iter().map(ToString::to_string).collect(),
+        origin_labels: masked_origins(scenario.as_ref(), mask),
         users: intent.load.users.clone(),
         duration: intent.load.duration,
         max_requests: intent.load.max_requests,
@@ -196,6 +216,14 @@ fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved) -> P
         // Spinning takes the CPU from whoever shares it: a local target, or the supervisor where there is one CPU alone.
         may_spin: intent.cpus_allowed > 1 && !resolved.is_local(),
     }
+}
+
+/// Where requests go, as everyone may know it.
+fn masked_origins(scenario: &dyn Scenario, mask: &Mask) -> Vec<String> {
+    let origins = scenario.origins().iter();
+    origins
+        .map(|origin| mask.apply(&origin.to_string()))
+        .collect()
 }
 
 fn run_info(
@@ -220,11 +248,7 @@ fn run_info(
         started_at: now.to_string(),
         loadforge_version: env!("CARGO_PKG_VERSION").to_owned(),
         source: masked(&intent.source),
-        origins: scenario
-            .origins()
-            .iter()
-            .map(|origin| masked(&origin.to_string()))
-            .collect(),
+        origins: masked_origins(scenario, mask),
         model: LoadModel::Closed,
         load: intent.load.words(),
         duration_s: intent.load.duration.as_secs_f64(),
@@ -357,6 +381,19 @@ fn write_results(
         Ok(())
     } else {
         Err(CommandError::could_not_run(told.join("\n\n")))
+    }
+}
+
+/// One line for whoever wants no more than that: a pipeline's log has to say why it stopped.
+fn tell_missed(summary: &RunSummary) {
+    let missed: Vec<&str> = summary
+        .thresholds
+        .iter()
+        .filter(|threshold| !threshold.passed)
+        .map(|threshold| threshold.expr.as_str())
+        .collect();
+    if !missed.is_empty() {
+        anstream::eprintln!("not met: {}", missed.join("; "));
     }
 }
 

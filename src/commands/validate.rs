@@ -5,6 +5,9 @@ use crate::{
     aim::Aim, amounts::time_words, args::ValidateArgs, complaint::CommandError, exit::Exit,
 };
 
+/// The most endpoints that are named.
+const MOST_NAMES: usize = 20;
+
 /// Checks one file and says what it would do.
 ///
 /// # Errors
@@ -30,10 +33,19 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     anstream::eprintln!("  target      {}", origins.join(", "));
     anstream::eprintln!(
         "  endpoints   {}",
-        aim.mask.apply(&scenario.endpoints().join(", "))
+        aim.mask.apply(&names(scenario.endpoints()))
     );
     for threshold in &aim.thresholds {
         anstream::eprintln!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
     }
     Ok(Exit::Done)
+}
+
+/// The first names, and how many more there are.
+fn names(endpoints: &[String]) -> String {
+    let shown = &endpoints[..endpoints.len().min(MOST_NAMES)];
+    match endpoints.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

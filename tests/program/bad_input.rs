@@ -93,12 +93,63 @@ fn every_bad_flag_is_told_at_once() {
         "html",
     ];
     let ended = run_in(dir.path(), &flags);
-    let cpus = format!("may use {} CPUs", crate::running::cpus());
+    let cpus = match crate::running::cpus() {
+        1 => "may use 1 CPU".to_owned(),
+        cpus => format!("may use {cpus} CPUs"),
+    };
     let most = format!("at most {}", crate::running::cpus());
     let text = told(&ended)
         .replace(&cpus, "may use N CPUs")
         .replace(&most, "at most N");
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_threshold_on_an_endpoint_that_does_not_exist_is_refused_before_anything_starts() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    let task = "[[task]]\nname = \"product\"\nget = \"/\"\n";
+    let text = format!("base_url = \"{}\"\n{task}", echo.url());
+    write(dir.path(), "a.toml", &text);
+    let flags = ["--max-requests", "10", "--threshold", "p95<80ms@prodct"];
+    let ended = run_in(dir.path(), &[&["run", "a.toml"][..], &flags].concat());
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    for words in ["p95<80ms @prodct", "did you mean \"product\"?"] {
+        assert!(ended.stderr.contains(words), "{words} in {}", ended.stderr);
+    }
+    assert_eq!(echo.requests(), 0);
+    assert!(!dir.path().join("results").exists());
+}
+
+#[test]
+fn a_rate_of_arrivals_is_said_to_be_not_there_yet() {
+    let dir = tempdir().unwrap();
+    let head = "target = \"echo\"\n";
+    write(dir.path(), "top.toml", &format!("rate = 5\n{head}{TASK}"));
+    write(
+        dir.path(),
+        "load.toml",
+        &format!("{head}[load]\nrate = 5\n{TASK}"),
+    );
+    write(dir.path(), "good.toml", &format!("{head}{TASK}"));
+    for words in [
+        &["run", "top.toml"][..],
+        &["run", "load.toml"],
+        &["run", "good.toml", "--rate", "-5"],
+    ] {
+        let ended = run_in(dir.path(), words);
+        assert_eq!(ended.code, Some(2), "{words:?}");
+        assert!(
+            ended.stderr.contains("not supported yet") && ended.stderr.contains("only"),
+            "{words:?}: {}",
+            ended.stderr
+        );
+        assert_eq!(
+            ended.stderr.matches("error:").count(),
+            1,
+            "{}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]
@@ -116,6 +167,8 @@ fn what_is_no_scenario_is_told_with_what_was_probably_meant() {
     for typed in [
         "nosuch.toml",
         "localhost:8080",
+        "localhost",
+        "",
         "https://127.0.0.1/",
         "http://",
         "shop.rs",

@@ -19,6 +19,22 @@ fn validate_says_what_a_good_file_would_do() {
 }
 
 #[test]
+fn validate_names_no_more_endpoints_than_can_be_read() {
+    let dir = tempdir().unwrap();
+    let tasks: String = (0..23)
+        .map(|task| format!("[[task]]\nname = \"t{task}\"\nget = \"/\"\n"))
+        .collect();
+    fs::write(
+        dir.path().join("v.toml"),
+        format!("target = \"echo\"\n{tasks}"),
+    )
+    .unwrap();
+    let said = run_well_in(dir.path(), &["validate", "v.toml"]).stderr;
+    assert!(said.contains("t19 and 3 more\n"), "{said}");
+    assert!(!said.contains("t20"), "{said}");
+}
+
+#[test]
 fn every_example_is_valid() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/examples");
     for entry in fs::read_dir(&examples).unwrap() {

@@ -107,6 +107,40 @@ fn a_killed_worker_does_not_end_the_run_and_is_in_the_report() {
 }
 
 #[test]
+fn the_death_of_the_built_in_target_is_told_and_the_run_fails() {
+    let dir = tempdir().unwrap();
+    let text = "name = \"k\"\ntarget = \"echo\"\nthink_time = \"5ms\"\n[[task]]\nname = \"a\"\nget = \"/\"\n";
+    fs::write(dir.path().join("k.toml"), text).unwrap();
+    let words = [
+        "run",
+        "k.toml",
+        "--duration",
+        "3s",
+        "--users",
+        "2",
+        "--quiet",
+    ];
+    let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
+    eventually("the first second on the disk", || {
+        let lines = fs::read_to_string(results_dir(dir.path())?.join("snapshots.jsonl")).ok()?;
+        (!lines.is_empty()).then_some(())
+    });
+    let family = children_of(run.pid());
+    let target = family.iter().find(|(_, words)| words.contains(" echo "));
+    let (target, _) = target.unwrap_or_else(|| panic!("the target is in {family:?}"));
+    kill(Pid::from_raw(*target), Signal::SIGKILL).expect("it is our run's target");
+    let (code, said) = (run.wait().code(), run.said());
+    assert_eq!(code, Some(1), "{said}");
+    for words in [
+        "the built-in target was killed by SIGKILL",
+        "a server that was not there",
+    ] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    assert_balanced(&summary(dir.path()));
+}
+
+#[test]
 fn what_a_dead_run_left_in_shared_memory_is_removed_and_a_living_ones_is_not() {
     let mut short = Command::new("true").spawn().expect("true is everywhere");
     let dead = short.id();

@@ -4,7 +4,7 @@ use crate::{
     running::{
         assert_balanced, count, json, results_dir, run_in, run_well_in, summary, two_workers,
     },
-    servers::{Echo, Nginx},
+    servers::{Echo, Nginx, free_address},
 };
 use std::{fs, path::Path};
 use tempfile::tempdir;
@@ -315,21 +315,101 @@ fn values_from_the_environment_are_sent_and_appear_in_no_file_and_on_no_screen()
         20,
         "the body came back, so the value was sent"
     );
-    let mut texts = vec![("the screen".to_owned(), said)];
-    for entry in fs::read_dir(results_dir(dir.path()).unwrap()).unwrap() {
-        let path = entry.unwrap().path();
-        texts.push((
-            path.display().to_string(),
-            fs::read_to_string(path).unwrap(),
-        ));
-    }
-    for (place, text) in texts {
+    for (place, text) in texts_of(dir.path(), said) {
         assert!(!text.contains(secret), "the secret is in {place}");
         assert!(
             !text.contains(&echo.address.to_string()),
             "the host is in {place}"
         );
     }
+}
+
+/// What was said, and every file of the only run.
+fn texts_of(dir: &Path, said: String) -> Vec<(String, String)> {
+    let mut texts = vec![("the screen".to_owned(), said)];
+    for entry in fs::read_dir(results_dir(dir).unwrap()).unwrap() {
+        let path = entry.unwrap().path();
+        let place = path.display().to_string();
+        texts.push((place, fs::read_to_string(path).unwrap()));
+    }
+    texts
+}
+
+#[test]
+fn a_host_and_a_port_from_the_environment_are_told_by_no_error() {
+    let dir = tempdir().unwrap();
+    let port = free_address().port().to_string();
+    // Hosts are written small before they are looked up.
+    let (host, small) = ("SECRETbb2", "secretbb2");
+    let text = "name = \"s\"\nbase_url = \"http://${TEST_HOST}.invalid:${TEST_PORT}/\"\n\
+                [[task]]\nname = \"t\"\nget = \"/\"\n";
+    fs::write(dir.path().join("s.toml"), text).unwrap();
+    let run = |flags: &[&str]| {
+        let output = assert_cmd::Command::from_std(crate::running::loadforge())
+            .current_dir(dir.path())
+            .args([
+                "run",
+                "s.toml",
+                "--max-requests",
+                "20",
+                "--seed",
+                "1",
+                "--verbose",
+            ])
+            .args(flags)
+            .env("TEST_HOST", host)
+            .env("TEST_PORT", &port)
+            .timeout(crate::running::PATIENCE)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    };
+    let known = format!("{small}.invalid:{port}:127.0.0.1");
+    let (code, unknown) = run(&[]);
+    assert!(
+        code == Some(1) && unknown.contains("cannot be resolved"),
+        "{unknown}"
+    );
+    let (code, refused) = run(&["--resolve", &known]);
+    assert!(
+        code == Some(1) && refused.contains("no connection to"),
+        "{refused}"
+    );
+    let (code, said) = run(&["--resolve", &known, "--no-preflight"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(count(&summary(dir.path()), "failed"), 20);
+    let marked_port = format!(":{port}");
+    let mut texts = texts_of(dir.path(), said);
+    texts.push(("the complaint on the name".to_owned(), unknown));
+    texts.push(("the complaint on the port".to_owned(), refused));
+    for (place, text) in texts {
+        assert!(
+            !text.to_lowercase().contains(small),
+            "the host is in {place}"
+        );
+        let mut behind = text.split(marked_port.as_str()).skip(1);
+        assert!(
+            behind.all(|rest| rest.starts_with(|c: char| c.is_ascii_digit())),
+            "the port is in {place}"
+        );
+    }
+}
+
+#[test]
+fn a_token_in_a_url_is_sent_and_is_in_no_file() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    let url = format!("{}x?token=hush-77a1&page=2", echo.url());
+    let ended = run_well_in(dir.path(), &["run", &url, "--max-requests", "5", "-v"]);
+    for (place, text) in texts_of(dir.path(), ended.stderr) {
+        assert!(!text.contains("hush-77a1"), "the token is in {place}");
+    }
+    let run = json(&results_dir(dir.path()).unwrap().join("run.json"));
+    let source = run["source"].as_str().unwrap();
+    assert!(source.ends_with("/x?token=***&page=2"), "{source}");
 }
 
 #[test]

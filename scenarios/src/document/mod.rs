@@ -19,7 +19,7 @@ pub use load::LoadSpec;
 pub use problem::{Place, Problem, Problems};
 pub use scenario::DocumentScenario;
 
-use crate::{Origin, Scheme, TaskWeights, address};
+use crate::{Method, Origin, Scheme, TaskWeights, address};
 use body_file::BodyFiles;
 use reader::{Node, Reader, Table, closest, quoted};
 use source::Source;
@@ -299,7 +299,7 @@ fn name_of_file(file_name: &str) -> String {
 }
 
 fn read_scenario_name(node: &Node<'_>) -> Option<String> {
-    let text = node.text("name = \"shop\"")?;
+    let text = node.public_text("the name", "name = \"shop\"")?;
     if !is_folder_name(&text.value) {
         node.problem(
             format!("the name names a folder: {} cannot", quoted(text.written)),
@@ -365,6 +365,25 @@ fn read_target(root: &Table<'_>) -> Option<(Target, String)> {
     }
 }
 
+/// What to do about a threshold's endpoint that no request is counted under; `None` when there is one. As thresholds
+/// have it, a method may stand in front: `GET product`.
+pub fn unknown_endpoint(wanted: &str, endpoints: &[String]) -> Option<String> {
+    let wanted = wanted.trim();
+    let name = Method::ALL
+        .into_iter()
+        .find_map(|method| wanted.strip_prefix(method.as_str())?.strip_prefix(' '))
+        .map_or(wanted, str::trim);
+    let is = |endpoint: &String| [wanted, name].contains(&endpoint.trim());
+    if endpoints.iter().any(is) {
+        return None;
+    }
+    let known: Vec<&str> = endpoints.iter().map(String::as_str).collect();
+    Some(match closest(name, &known) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => "name a request by its `name`, or by its path without the query".into(),
+    })
+}
+
 /// Reads `[[threshold]]`; `endpoints` is not whole when something `failed` before.
 fn read_thresholds(root: &Table<'_>, endpoints: &[String], failed: bool) -> Vec<ThresholdText> {
     const EXAMPLE: &str = "[[threshold]]";
@@ -380,19 +399,15 @@ fn read_thresholds(root: &Table<'_>, endpoints: &[String], failed: bool) -> Vec<
             "write expr = \"p99 < 500ms\"",
         );
         let endpoint = table.get("endpoint").and_then(|node| {
-            let name = node.text("endpoint = \"product\"")?.value;
-            if !failed && !endpoints.contains(&name) {
-                let known: Vec<&str> = endpoints.iter().map(String::as_str).collect();
-                let remedy = match closest(&name, &known) {
-                    Some(meant) => format!("did you mean {}?", quoted(meant)),
-                    None => "name a request by its `name`, or by its path without the query".into(),
-                };
+            let text = node.public_text("a threshold's endpoint", "endpoint = \"product\"");
+            let name = text?.value;
+            if !failed && let Some(remedy) = unknown_endpoint(&name, endpoints) {
                 node.problem(format!("no request is named {}", node.shown()), remedy);
             }
             Some(name)
         });
         let node = table.get("expr")?;
-        let expr = node.text("expr = \"p99 < 500ms\"")?;
+        let expr = node.public_text("a threshold", "expr = \"p99 < 500ms\"")?;
         if expr.value.trim().is_empty() {
             node.problem(
                 "the expression is empty",

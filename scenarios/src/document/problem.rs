@@ -126,6 +126,9 @@ fn visible_part(line: &str, column: usize, width: usize) -> (String, usize, usiz
     (text, before, width.clamp(1, left))
 }
 
+/// The most problems that are shown: whoever has more mends these first.
+const MOST_SHOWN: usize = 50;
+
 /// Everything that is wrong with a scenario file, in the order of the places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
@@ -144,8 +147,11 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.0 {
+        for problem in self.0.iter().take(MOST_SHOWN) {
             writeln!(f, "{problem}\n")?;
+        }
+        if self.0.len() > MOST_SHOWN {
+            writeln!(f, "and {} more\n", self.0.len() - MOST_SHOWN)?;
         }
         let file = self
             .0
@@ -171,6 +177,14 @@ mod tests {
         let shown: String = text.chars().skip(before).take(width).collect();
         assert_eq!(shown, "HERE");
         assert!(text.chars().count() <= VISIBLE + 2);
+    }
+
+    #[test]
+    fn a_file_full_of_problems_does_not_fill_the_screen() {
+        let problem = Problem::at(Place::default(), "", "it is wrong", "mend it");
+        let said = Problems(vec![problem; 53]).to_string();
+        assert_eq!(said.matches("it is wrong").count(), 50);
+        assert!(said.ends_with("and 3 more\n\n53 problems in "), "{said}");
     }
 
     #[test]

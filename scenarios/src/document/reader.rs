@@ -68,6 +68,8 @@ pub(super) struct Text<'t> {
     pub(super) written: &'t str,
     /// With the environment put in.
     pub(super) value: String,
+    /// Whether anything was put in.
+    has_environment: bool,
 }
 
 /// A value of the file, its place and its key.
@@ -141,6 +143,7 @@ impl<'t> Node<'t> {
         if !expanded.faults.is_empty() {
             return None;
         }
+        let has_environment = !expanded.from_environment.is_empty();
         let mut secrets = self.reader.secrets.borrow_mut();
         for secret in expanded.from_environment {
             if !secret.is_empty() && !secrets.contains(&secret) {
@@ -150,7 +153,21 @@ impl<'t> Node<'t> {
         Some(Text {
             written,
             value: expanded.text,
+            has_environment,
         })
+    }
+
+    /// A string that is shown to everyone, so that it may hold nothing from the environment; `what` it is, in words.
+    pub(super) fn public_text(&self, what: &str, example: &str) -> Option<Text<'t>> {
+        let text = self.text(example)?;
+        if text.has_environment {
+            self.problem(
+                format!("{what} stands in every report, so it cannot hold an environment variable"),
+                "write it out",
+            );
+            return None;
+        }
+        Some(text)
     }
 
     /// A whole number within `range`.
@@ -250,6 +267,15 @@ impl<'t> Table<'t> {
         for (name, name_span, node) in nodes(reader, table, &key) {
             if known.contains(&name) {
                 entries.push((name, node));
+                continue;
+            }
+            if name == "rate" {
+                reader.problem(
+                    &name_span,
+                    &node.key,
+                    "an arrival `rate` (the open model) is not supported yet by this version of loadforge: only `users`".into(),
+                    "write users = 20 under [load]".into(),
+                );
                 continue;
             }
             let meant = closest(name, known);

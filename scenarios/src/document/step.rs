@@ -215,18 +215,11 @@ fn endpoint_id(name: String, endpoints: &mut Vec<String>) -> NameId {
 
 /// A name as it will stand in tables and charts.
 pub(super) fn read_name(node: &Node<'_>) -> Option<String> {
-    let Text { written, value } = node.text("name = \"product page\"")?;
+    let Text { written, value, .. } = node.public_text("a name", "name = \"product page\"")?;
     if value.trim().is_empty() || value.chars().any(char::is_control) {
         node.problem(
             format!("a name is a line of text, got {}", quoted(written)),
             "write it like name = \"product page\", or leave it out",
-        );
-        return None;
-    }
-    if value != written {
-        node.problem(
-            "a name stands in every report, so it cannot hold an environment variable",
-            "write the name out, or leave it out",
         );
         return None;
     }

@@ -169,6 +169,11 @@ const BAD_FILES: &[(&str, &str)] = &[
         "target = \"echo\"\n[[task]]\npost = \"/\"\njson = { \"${TOKEN}\" = 1 }\n",
     ),
     (
+        "values from the environment where everyone reads",
+        "target = \"echo\"\nname = \"${TOKEN}\"\n[[task]]\nname = \"${TOKEN}\"\nget = \"/\"\n[[threshold]]\nexpr = \"p99 < ${TOKEN}\"\n\
+         [[threshold]]\nexpr = \"p99 < 1s\"\nendpoint = \"${TOKEN}\"\n",
+    ),
+    (
         "problems in setup and teardown",
         "target = \"echo\"\n[[setup]]\npost = \"login\"\n[[teardown]]\nname = \"bye\"\n[[task]]\nget = \"/\"\n",
     ),
