@@ -32,7 +32,8 @@ pub use summary::{
 };
 pub use threshold::{Threshold, ThresholdError};
 pub use verdict::{
-    BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_REQUESTS, LAG_SHARE, NOT_SENT_SHARE, judge,
+    BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_REQUESTS, LAG_SHARE, NOT_SENT_SHARE,
+    judge,
 };
 pub use window::{
     EndpointId, MAX_DETAILS, MAX_ENDPOINTS, NO_DETAIL, OTHER_DETAIL, OTHER_ENDPOINT, Window,

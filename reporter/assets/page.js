@@ -148,19 +148,23 @@
   if (asked === "light" || asked === "dark") root.dataset.theme = asked;
 
   // On paper: light, as wide as an A4 page within its margins (182 mm) less the frame of a chart, and not as high.
-  const paper = { whole: 650, half: 290, height: 230 };
+  const paper = { whole: 650, half: 290, height: 185, shrink: 0.72 };
+  const folds = document.querySelectorAll("details");
   let before;
   addEventListener("beforeprint", () => {
     before = root.dataset.theme;
     root.dataset.theme = "light";
+    for (const fold of folds) { fold.dataset.open = fold.open; fold.open = true; }
     if (!window.Plotly) return;
     for (const plot of plots) {
       const box = document.getElementById(plot.id);
-      if (plot.layout.xaxis.type === "date") box.style.height = `${paper.height}px`;
+      const height = plot.layout.xaxis.type === "date" ? paper.height : box.dataset.height * paper.shrink;
+      box.style.height = `${Math.round(height)}px`;
       draw(plot, box.closest(".columns") ? paper.half : paper.whole);
     }
   });
   addEventListener("afterprint", () => {
+    for (const fold of folds) fold.open = fold.dataset.open === "true";
     if (before === undefined) delete root.dataset.theme; else root.dataset.theme = before;
     for (const plot of plots) {
       const box = document.getElementById(plot.id);

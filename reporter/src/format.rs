@@ -85,10 +85,16 @@ pub fn bytes(value: u64) -> String {
     format!("{} {}", significant(scaled), UNITS[unit])
 }
 
-/// A span of time in seconds, in words: "0.4 s", "45 s", "3 min 5 s", "1 h 2 min".
+/// A span of time in seconds, in words: "0.47 s", "45 s", "3 min 5 s", "1 h 2 min".
 pub fn span(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return NONE.to_owned();
+    }
+    if seconds > 0.0 && seconds < 0.01 {
+        return latency(seconds * 1e3);
+    }
+    if seconds < 0.995 {
+        return format!("{} s", trim_zeros(&format!("{seconds:.2}")));
     }
     if seconds < 9.95 {
         return format!("{} s", trim_zeros(&format!("{seconds:.1}")));
@@ -217,7 +223,12 @@ mod tests {
 
     #[test]
     fn spans_and_clocks_read_as_people_say_them() {
+        assert_eq!(span(0.0), "0 s");
+        assert_eq!(span(0.004), "4.00 ms");
+        assert_eq!(span(0.047), "0.05 s");
         assert_eq!(span(0.4), "0.4 s");
+        assert_eq!(span(0.47), "0.47 s");
+        assert_eq!(span(0.996), "1 s");
         assert_eq!(span(5.0), "5 s");
         assert_eq!(span(45.2), "45 s");
         assert_eq!(span(180.0), "3 min");

@@ -2,7 +2,10 @@
 //! Neighbours: `format.rs` writes the figures in these sentences. Invariant: every word is derived from the summary.
 
 use crate::format;
-use loadforge_analysis::{LoadModel, RunOutcome, RunSummary, ThresholdResult, VerdictLevel};
+use loadforge_analysis::{
+    EndpointSummary, LoadModel, MAX_ENDPOINTS, OTHER_ENDPOINT, RunOutcome, RunSummary,
+    ThresholdResult, VerdictLevel,
+};
 
 /// The verdict as a heading.
 pub(crate) fn verdict_heading(level: VerdictLevel) -> &'static str {
@@ -95,7 +98,7 @@ pub(crate) fn story(summary: &RunSummary) -> String {
     };
     let story = format!(
         "In {length}, {load} {requests}, {rate} a second. \
-         Half of the answers came within {half}, 99 of 100 within {most}. {errors}"
+         Half of them took up to {half}, 99 of 100 up to {most}. {errors}"
     );
     keep_together(&story)
 }
@@ -157,6 +160,18 @@ pub(crate) fn threshold_actual(threshold: &ThresholdResult) -> String {
         }
         _ => format::rate(actual),
     }
+}
+
+/// What "other" in the list of endpoints means; `None` when it is not in the list.
+pub(crate) fn other_words(summary: &RunSummary) -> Option<String> {
+    let is_other =
+        |endpoint: &EndpointSummary| endpoint.method.is_empty() && endpoint.name == OTHER_ENDPOINT;
+    summary.endpoints.iter().any(is_other).then(|| {
+        format!(
+            "\u{201c}{OTHER_ENDPOINT}\u{201d} is not a name of the scenario: the {}st name and later are counted there together.",
+            MAX_ENDPOINTS + 1
+        )
+    })
 }
 
 /// Both equations of conservation with every term.

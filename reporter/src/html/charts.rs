@@ -116,7 +116,7 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
     Chart::new("throughput", "Requests per second", traces, layout)
         .words(
             format!(
-                "Answers the server gave each second, whether good or bad, and how many of them failed. A flat line \
+                "Requests done each second, failed ones included, and how many of them failed. A flat line \
                  while users still rise means that the server has reached its limit.{}",
                 thinning_note(series, "the mean of that time")
             ),

@@ -35,6 +35,7 @@ pub(super) struct PageTables {
     thresholds: Vec<ThresholdRow>,
     latencies: Vec<LatencyRow>,
     endpoints: Vec<EndpointRow>,
+    other_words: Option<String>,
     errors: Vec<ErrorRow>,
     statuses: Vec<StatusRow>,
     events: Vec<EventRow>,
@@ -150,6 +151,7 @@ impl PageTables {
             thresholds: thresholds(summary),
             latencies: latencies(summary),
             endpoints: summary.endpoints.iter().map(endpoint_row).collect(),
+            other_words: words::other_words(summary),
             errors: errors(summary),
             statuses: statuses(summary),
             events: events(summary),
@@ -205,7 +207,7 @@ fn cards(summary: &RunSummary) -> Vec<Card> {
         card(
             "Rate",
             format!("{} /s", format::rate(requests.rps_mean)),
-            "mean over the run",
+            "done a second, failed ones included",
         ),
         card("Response p50", latency(response.p50), "half were faster"),
         card("Response p95", latency(response.p95), "1 in 20 was slower"),
@@ -408,6 +410,10 @@ fn generator(summary: &RunSummary) -> Vec<Pair> {
             "Missed heartbeats",
             format::count(generator.missed_heartbeats),
         ),
+        pair(
+            "Receives without a buffer, made again",
+            format::count(generator.receive_starvations),
+        ),
         pair("Records lost", format::count(summary.requests.lost)),
         pair("Connections made", format::count(summary.requests.connects)),
         pair(
@@ -416,7 +422,11 @@ fn generator(summary: &RunSummary) -> Vec<Pair> {
         ),
         pair(
             "Iterations ended",
-            format::count(summary.requests.iterations),
+            format!(
+                "{}, of which {} failed",
+                format::count(summary.requests.iterations),
+                format::count(summary.requests.iterations_failed)
+            ),
         ),
         pair("Received", format::bytes(summary.requests.bytes_in)),
         pair("Sent", format::bytes(summary.requests.bytes_out)),

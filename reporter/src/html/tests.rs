@@ -159,6 +159,51 @@ fn the_page_reaches_for_no_network() {
 }
 
 #[test]
+fn other_endpoints_are_explained_on_the_page() {
+    let mut snapshots = fixture::snapshots(3);
+    assert!(!Run::of(&snapshots).page().contains("51st"));
+    for endpoint in snapshots
+        .iter_mut()
+        .flat_map(|snapshot| &mut snapshot.endpoints)
+    {
+        if endpoint.name == "home" {
+            (endpoint.name, endpoint.method) = ("other".to_owned(), None);
+        }
+    }
+    assert!(
+        Run::of(&snapshots)
+            .page()
+            .contains("the 51st name and later")
+    );
+}
+
+#[test]
+fn what_the_generator_had_to_repeat_or_give_up_is_on_the_page() {
+    let mut snapshots = fixture::snapshots(3);
+    snapshots[1].requests.iterations_failed = 17;
+    snapshots[2].generator.receive_starvations = 4_321;
+    let page = Run::of(&snapshots).page();
+    assert!(page.contains("of which 17 failed"));
+    assert!(page.contains("made again</th><td>4,321</td>"));
+}
+
+#[test]
+fn paper_shows_the_table_that_the_screen_folds_away() {
+    let page = Run::of(&fixture::snapshots(3)).page();
+    let print = &page[page.find("@media print").unwrap()..];
+    let hidden = print
+        .lines()
+        .find(|line| line.contains("display: none"))
+        .unwrap();
+    assert!(!hidden.contains("details"), "{hidden}");
+    assert!(print.contains("details::details-content"));
+    assert!(
+        page.contains("fold.open = true"),
+        "browsers without that selector open it by script"
+    );
+}
+
+#[test]
 fn the_chart_library_unpacks_to_the_version_the_page_names() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(CHART_LIBRARY)

@@ -1,15 +1,16 @@
 //! A run's results directory: made before the first request, filled while the run goes on, complete at its end.
-//! Neighbours: `stored.rs` reads one again, `series_csv.rs` writes its table, `report.rs` decides which files it gets.
+//! Neighbours: `stored.rs` reads one again with `timeline.rs`, `series_csv.rs` writes its table, `report.rs` decides which files it gets.
 //! Invariant: every file but `snapshots.jsonl` is written whole or not at all (a temporary file, then a rename);
 //! `snapshots.jsonl` only ever grows by whole lines, save the last one of a run that was killed.
 
 mod series_csv;
 mod stored;
+mod timeline;
 
 pub use stored::StoredRun;
 
 use jiff::{Timestamp, tz::TimeZone};
-use loadforge_analysis::{RunInfo, RunSummary, Snapshot};
+use loadforge_analysis::{Event, EventKind, RunInfo, RunSummary, Snapshot};
 use serde::Serialize;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -44,6 +45,14 @@ pub enum ResultsError {
         /// What the system said.
         source: io::Error,
     },
+    /// The directory was made, but its first files could not be written.
+    #[error("cannot begin the results directory: cannot write {}: {source}; nothing was sent yet: {} or choose another place with --output DIR", path.display(), begin_remedy(source))]
+    Begin {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file could not be written.
     #[error("cannot write {}: {source}; {}", path.display(), write_remedy(source))]
     Write {
@@ -59,6 +68,12 @@ pub enum ResultsError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// A file was given where a directory should be.
+    #[error("{} is a file, not a results directory; give the directory that `loadforge run` made, such as results/shop-20261121T093000Z", path.display())]
+    NotADirectory {
+        /// The file.
+        path: PathBuf,
     },
     /// The directory is not one of ours.
     #[error("{} is not a results directory: it has no {missing}; give a directory that `loadforge run` made, such as results/shop-20261121T093000Z", path.display())]
@@ -144,7 +159,10 @@ impl ResultsDir {
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => {
                     let mut dir = ResultsDir::existing(&path);
-                    dir.log = Some(dir.open_log()?);
+                    dir.log = Some(dir.open_log().inspect_err(|_| {
+                        // Nothing is in it; what cannot be removed harms nobody.
+                        let _ = fs::remove_dir(&path);
+                    })?);
                     return Ok(dir);
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -174,14 +192,24 @@ impl ResultsDir {
     }
 
     /// Adds one line to `snapshots.jsonl`, at once. A failure (a full disk) does not end the run: it is remembered, see
-    /// [`ResultsDir::error`], and the next second is tried again.
-    pub fn append(&mut self, snapshot: &Snapshot) {
-        if let Err(source) = self.try_append(snapshot) {
-            self.missed += 1;
-            let path = self.path.join(SNAPSHOTS_FILE);
-            self.error
-                .get_or_insert(ResultsError::Write { path, source });
+    /// [`ResultsDir::error`], and the next second is tried again. The first failure of a run is handed back as an event,
+    /// to be told at once: see [`crate::Live::tell`].
+    pub fn append(&mut self, snapshot: &Snapshot) -> Option<Event> {
+        let source = self.try_append(snapshot).err()?;
+        self.missed += 1;
+        if self.error.is_some() {
+            return None;
         }
+        let text = format!(
+            "results cannot be written: {source}; the run goes on, seconds are missing from {SNAPSHOTS_FILE}"
+        );
+        let path = self.path.join(SNAPSHOTS_FILE);
+        self.error = Some(ResultsError::Write { path, source });
+        Some(Event {
+            at_s: snapshot.at_s,
+            kind: EventKind::Warning,
+            text,
+        })
     }
 
     /// The first failure of [`ResultsDir::append`], if there was one.
@@ -199,12 +227,12 @@ impl ResultsDir {
         self.error.take()
     }
 
-    /// Writes `run.json`.
+    /// Writes `run.json`, before the first request.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn write_run_info(&self, info: &RunInfo) -> Result<(), ResultsError> {
-        self.write_json(RUN_FILE, info)
+        self.write_json(RUN_FILE, info).map_err(begun)
     }
 
     /// Writes `summary.json`.
@@ -290,7 +318,15 @@ impl ResultsDir {
             .create_new(true)
             .mode(0o600)
             .open(&path)
-            .map_err(|source| ResultsError::Write { path, source })
+            .map_err(|source| ResultsError::Begin { path, source })
+    }
+}
+
+/// A failure to write, before there is anything to report.
+fn begun(error: ResultsError) -> ResultsError {
+    match error {
+        ResultsError::Write { path, source } => ResultsError::Begin { path, source },
+        other => other,
     }
 }
 
@@ -313,6 +349,13 @@ fn file_name_part(name: &str) -> String {
     }
 }
 
+fn begin_remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
+        _ => "check the disk",
+    }
+}
+
 fn write_remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -320,6 +363,9 @@ fn write_remedy(error: &io::Error) -> &'static str {
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "choose a place you may write to with --output DIR"
+        }
+        io::ErrorKind::NotFound => {
+            "the directory was removed while the run went on, and what was in it is gone; run it again and leave it in place"
         }
         _ => "check the disk, then run `loadforge report DIR`",
     }

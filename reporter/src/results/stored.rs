@@ -2,11 +2,12 @@
 //! Neighbours: `mod.rs` wrote it; `report.rs` makes reports from it. Invariant: memory does not grow with the length of
 //! the run: lines are read one by one and folded at once.
 
+use super::timeline::Timeline;
 use super::{RUN_FILE, ResultsError, SNAPSHOTS_FILE, SUMMARY_FILE};
 use crate::series::Series;
 use loadforge_analysis::{
     RUN_SCHEMA, RunFacts, RunFold, RunHistograms, RunInfo, RunOutcome, RunSummary, SNAPSHOT_SCHEMA,
-    SUMMARY_SCHEMA, Snapshot,
+    SUMMARY_SCHEMA, Snapshot, VerdictLevel,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::fs::{self, File};
@@ -24,36 +25,54 @@ pub struct StoredRun {
     fold: RunFold,
     series: Series,
     half_line: bool,
+    notices: Vec<String>,
 }
 
 impl StoredRun {
     /// Reads `run.json`, `snapshots.jsonl` and, where it is there, how the run ended from `summary.json`, and folds the
-    /// snapshots to the run's summary. A half-written last line is left out, see [`StoredRun::half_line`].
+    /// snapshots to the run's summary. A half-written last line is left out, see [`StoredRun::half_line`]; a second that
+    /// stands twice is taken once. Where seconds are missing, `summary.json` is the only one to know the run's whole
+    /// figures: they are taken from there, and only charts lack the seconds. See [`StoredRun::notices`].
     ///
     /// # Errors
     /// When the directory is not one of ours, is empty, was written by a newer version, or is damaged.
     pub fn open(dir: &Path) -> Result<StoredRun, ResultsError> {
-        let info: RunInfo =
+        let mut info: RunInfo =
             read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
         let ended: Option<RunSummary> = read_json(dir, SUMMARY_FILE, SUMMARY_SCHEMA)?;
         let mut fold = RunFold::default();
         let mut series = Series::default();
+        let mut timeline = Timeline::default();
         let half_line = for_each_second(dir, |snapshot: Snapshot| {
-            fold.add(&snapshot);
-            series.add(&snapshot);
+            if timeline.take(&snapshot) {
+                fold.add(&snapshot);
+                series.add(&snapshot);
+            }
             Ok(())
         })?;
-        let outcome = ended.map_or(RunOutcome::Aborted, |summary| summary.outcome);
-        let summary = fold.finish(RunFacts {
+        if let Some(ended) = &ended {
+            timeline.reach(ended.duration_s);
+        }
+        let doubled = timeline.doubled();
+        info.notes.extend(doubled.clone());
+        let outcome = ended
+            .as_ref()
+            .map_or(RunOutcome::Aborted, |summary| summary.outcome);
+        let mut summary = fold.finish(RunFacts {
             info: &info,
             outcome,
         });
+        let missing = timeline.missing();
+        if let Some(words) = &missing {
+            summary = told_of_gaps(summary, ended, words);
+        }
         Ok(StoredRun {
             info,
             summary,
             fold,
             series,
             half_line,
+            notices: missing.into_iter().chain(doubled).collect(),
         })
     }
 
@@ -77,11 +96,47 @@ impl StoredRun {
         &self.series
     }
 
+    /// What is wrong with the order of the seconds, in words: some are missing, some stand twice.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
     /// Whether the last line was only half written, as happens when a run is killed.
     pub fn half_line(&self) -> bool {
         self.half_line
     }
 }
+
+/// The summary of a run whose seconds are not all there. That its counts differ from those of the seconds is no fault of
+/// the run then; the words say what is missing instead.
+fn told_of_gaps(folded: RunSummary, ended: Option<RunSummary>, words: &str) -> RunSummary {
+    let (mut summary, reason) = match ended {
+        Some(ended) => (
+            ended,
+            format!("{words}: charts lack them, the figures of the whole run are complete"),
+        ),
+        None => {
+            let mut summary = folded;
+            let verdict = &mut summary.verdict;
+            verdict
+                .reasons
+                .retain(|reason| !reason.contains(SECONDS_DIFFER));
+            verdict.level = verdict.level.max(VerdictLevel::Suspect);
+            (
+                summary,
+                format!("{words}: latencies and endpoints lack them"),
+            )
+        }
+    };
+    let reasons = &mut summary.verdict.reasons;
+    if !reasons.contains(&reason) {
+        reasons.push(reason);
+    }
+    summary
+}
+
+/// How analysis says that the seconds do not add up to the totals.
+const SECONDS_DIFFER: &str = "the seconds add up to";
 
 /// Calls `each` with every second of a run in order; `T` is `Snapshot` or a part of it. Returns whether the last line was
 /// only half written.
@@ -175,6 +230,11 @@ fn read_json<T: DeserializeOwned>(
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(ResultsError::NotADirectory {
+                path: dir.to_owned(),
+            });
+        }
         Err(source) => return Err(ResultsError::Read { path, source }),
     };
     match serde_json::from_slice::<SchemaOnly>(&text) {

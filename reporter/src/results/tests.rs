@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{Format, fixture, regenerate};
-use loadforge_analysis::{RunFacts, RunFold, RunOutcome};
+use loadforge_analysis::{RunFacts, RunFold, RunOutcome, VerdictLevel};
 use tempfile::TempDir;
 
 /// A directory with the first seconds of the synthetic run; `run.json` and `snapshots.jsonl` only, as after a kill.
@@ -211,10 +211,19 @@ fn a_full_disk_is_remembered_and_the_run_goes_on() {
     let whole = dir
         .log
         .replace(OpenOptions::new().write(true).open("/dev/full").unwrap());
-    dir.append(&snapshots[1]);
+    let told = dir
+        .append(&snapshots[1])
+        .expect("the first lost second is told");
+    assert!(
+        told.text.contains("the run goes on") && told.text.contains(SNAPSHOTS_FILE),
+        "{}",
+        told.text
+    );
+    assert_eq!(told.at_s, 2.0);
+    assert_eq!(dir.append(&snapshots[1]), None, "it is told once");
     dir.log = whole;
     dir.append(&snapshots[2]);
-    assert_eq!(dir.missed_seconds(), 1);
+    assert_eq!(dir.missed_seconds(), 2);
     let error = dir.take_error().unwrap().to_string();
     assert!(
         error.contains(SNAPSHOTS_FILE) && error.contains("loadforge report"),
@@ -275,4 +284,143 @@ fn the_table_has_a_row_a_second_and_no_cell_but_numbers() {
         );
     }
     insta::assert_snapshot!("series_csv", table);
+}
+
+/// Writes these seconds in this order, and the summary of the whole run where there is one.
+fn run_with_lines(parent: &Path, lines: &[usize], summary: Option<&RunSummary>) -> PathBuf {
+    let (path, snapshots) = killed_run(parent, 6);
+    let mut text = Vec::new();
+    for second in lines {
+        serde_json::to_writer(&mut text, &snapshots[second - 1]).unwrap();
+        text.push(b'\n');
+    }
+    fs::write(path.join(SNAPSHOTS_FILE), text).unwrap();
+    if let Some(summary) = summary {
+        ResultsDir::existing(&path).write_summary(summary).unwrap();
+    }
+    path
+}
+
+#[test]
+fn seconds_lost_to_a_full_disk_are_told_and_not_taken_for_a_fault_of_ours() {
+    let whole = summary_of(&fixture::snapshots(6), RunOutcome::Completed);
+    let rows: [(&[usize], &str); 4] = [
+        (
+            &[1, 2, 6],
+            "3 seconds are missing from snapshots.jsonl between 0:02 and 0:05",
+        ),
+        (
+            &[1, 2, 3, 4],
+            "2 seconds are missing from snapshots.jsonl between 0:04 and 0:06",
+        ),
+        (
+            &[2, 3, 4, 5, 6],
+            "1 second is missing from snapshots.jsonl between 0:00 and 0:01",
+        ),
+        (
+            &[1, 3, 5, 6],
+            "2 seconds are missing from snapshots.jsonl between 0:01 and 0:02, between 0:03 and 0:04",
+        ),
+    ];
+    for (lines, words) in rows {
+        let parent = TempDir::new().unwrap();
+        let path = run_with_lines(parent.path(), lines, Some(&whole));
+        let first = regenerate(&path, &Format::ALL).unwrap();
+        let again = regenerate(&path, &Format::ALL).unwrap();
+        assert_eq!(
+            json(&again),
+            json(&first),
+            "a report made again is the report made first"
+        );
+        assert_eq!(first.outcome, RunOutcome::Completed);
+        assert_eq!(
+            first.requests, whole.requests,
+            "the run's own figures are kept"
+        );
+        assert_eq!(first.verdict.level, whole.verdict.level);
+        let reasons = first.verdict.reasons.join("; ");
+        assert!(reasons.contains(words), "{reasons}");
+        assert!(
+            !reasons.contains("fault") && !reasons.contains("broke off"),
+            "{reasons}"
+        );
+        let page = fs::read_to_string(path.join(REPORT_FILE)).unwrap();
+        assert!(page.contains(words), "the page says it too");
+        let stored = StoredRun::open(&path).unwrap();
+        assert!(
+            stored.notices()[0].starts_with(words),
+            "{:?}",
+            stored.notices()
+        );
+    }
+}
+
+#[test]
+fn a_killed_run_with_missing_seconds_is_cut_off_and_says_what_is_missing() {
+    let parent = TempDir::new().unwrap();
+    let path = run_with_lines(parent.path(), &[1, 2, 6], None);
+    let stored = StoredRun::open(&path).unwrap();
+    let verdict = &stored.summary().verdict;
+    let reasons = verdict.reasons.join("; ");
+    assert_eq!(stored.summary().outcome, RunOutcome::Aborted);
+    assert_eq!(verdict.level, VerdictLevel::Invalid);
+    assert!(
+        reasons.contains("broke off") && reasons.contains("3 seconds are missing"),
+        "{reasons}"
+    );
+    assert!(!reasons.contains("fault"), "{reasons}");
+}
+
+#[test]
+fn a_second_that_stands_twice_is_counted_once_and_told() {
+    let parent = TempDir::new().unwrap();
+    let whole = summary_of(&fixture::snapshots(6), RunOutcome::Completed);
+    let path = run_with_lines(parent.path(), &[1, 2, 2, 3, 4, 5, 6], Some(&whole));
+    let stored = StoredRun::open(&path).unwrap();
+    assert_eq!(json(stored.summary()), json(&whole));
+    assert_eq!(
+        stored.notices(),
+        ["second 2 stands twice in snapshots.jsonl; it was counted once"]
+    );
+    assert_eq!(stored.info().notes, stored.notices());
+}
+
+#[test]
+fn help_fits_when_a_directory_cannot_be_begun_or_was_removed_in_mid_run() {
+    let parent = TempDir::new().unwrap();
+    let dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    fs::create_dir(dir.path().join(RUN_FILE)).unwrap();
+    let begin = dir
+        .write_run_info(&fixture::run_info())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        begin.contains("--output DIR") && begin.contains("cannot begin"),
+        "{begin}"
+    );
+    assert!(
+        !begin.contains("loadforge report"),
+        "there is nothing to report: {begin}"
+    );
+
+    fs::remove_dir_all(dir.path()).unwrap();
+    let summary = summary_of(&fixture::snapshots(2), RunOutcome::Completed);
+    let gone = dir.write_summary(&summary).unwrap_err().to_string();
+    assert!(
+        gone.contains("was removed") && gone.contains("run it again"),
+        "{gone}"
+    );
+}
+
+#[test]
+fn a_file_given_for_a_directory_is_named_as_such() {
+    let parent = TempDir::new().unwrap();
+    let file = parent.path().join("report.html");
+    fs::write(&file, "").unwrap();
+    let error = StoredRun::open(&file).unwrap_err();
+    assert!(
+        matches!(error, ResultsError::NotADirectory { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("is a file"), "{error}");
 }

@@ -3,6 +3,7 @@
 //! whatever the names; without colour it is plain text that can be pasted anywhere.
 
 use super::ansi::{Sgr, clip, fit, printable};
+use super::is_dumb;
 use crate::{REPORT_FILE, format, words};
 use loadforge_analysis::{
     EndpointSummary, LatencyHistogram, Percentiles, RunHistograms, RunSummary, VerdictLevel,
@@ -29,7 +30,7 @@ pub fn final_table(
 ) -> String {
     let mut table = Table {
         text: String::new(),
-        sgr: Sgr(colour),
+        sgr: Sgr(colour && !is_dumb(std::env::var_os("TERM").as_deref())),
     };
     table.heading(summary);
     table.verdict(summary);
@@ -37,6 +38,9 @@ pub fn final_table(
     table.latencies(summary);
     table.bars(&histograms.response);
     table.endpoints(&summary.endpoints);
+    if let Some(other) = words::other_words(summary) {
+        table.paragraph("", &other);
+    }
     table.errors(summary);
     table.thresholds(summary);
     table.conservation(summary);
@@ -276,6 +280,15 @@ impl Table {
 
     fn thresholds(&mut self, summary: &RunSummary) {
         if summary.thresholds.is_empty() {
+            let requests = &summary.requests;
+            if requests.failed > 0 && requests.ok == 0 {
+                self.line("");
+                self.paragraph(
+                    "hint  ",
+                    "every request failed, and no threshold was set: with --fail-on-error-rate 1% such a run ends with \
+                     exit code 3",
+                );
+            }
             return;
         }
         self.section("thresholds");

@@ -12,6 +12,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{LineGauge, Sparkline, Widget};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use unicode_width::UnicodeWidthStr;
 
 /// Seconds of requests per second that the sparkline shows.
 const HISTORY: usize = 60;
@@ -101,12 +102,12 @@ pub(super) fn draw(state: &LiveState, width: u16, max_height: u16) -> Buffer {
         buffer: &mut buffer,
         next: 0,
     };
-    rows.line(title(state, last));
+    rows.line(title(state, last, width as usize));
     rows.widget(|area, buffer| progress(state, last, area, buffer));
     rows.widget(|area, buffer| throughput(state, last, area, buffer));
-    rows.line(latencies(last));
-    rows.line(errors(state, last));
-    rows.line(generator(last));
+    for cells in [latencies(last), errors(state, last), generator(last)] {
+        rows.line(whole_cells(cells, width as usize));
+    }
     if endpoints > 0 {
         rows.line(Line::default());
         endpoint_table(state, last, width as usize, &mut rows);
@@ -142,14 +143,33 @@ fn label(text: &str) -> Span<'static> {
     Span::styled(fit(text, LABEL), DIM)
 }
 
-fn title<'a>(state: &'a LiveState, last: &Snapshot) -> Line<'a> {
+/// A line of as many cells as fit whole: half a number is a wrong number.
+fn whole_cells(cells: Vec<Vec<Span<'static>>>, width: usize) -> Line<'static> {
+    let mut used = 0;
+    let mut line = Line::default();
+    for cell in cells {
+        let text: String = cell.iter().map(|span| span.content.as_ref()).collect();
+        if used + text.trim_end().width() > width {
+            break;
+        }
+        used += text.width();
+        line.spans.extend(cell);
+    }
+    line
+}
+
+fn title<'a>(state: &'a LiveState, last: &Snapshot, width: usize) -> Line<'a> {
     let phase = match last.phase {
         Phase::Running => "",
+        Phase::Draining if width < 80 => "  draining",
         Phase::Draining => "  draining: requests under way may finish",
     };
+    let room = width.saturating_sub(phase.width());
+    let name = clip(&state.name, room.min(40));
+    let origin = clip(&state.origin, room.saturating_sub(name.width() + 2).min(50));
     Line::from(vec![
-        Span::styled(clip(&state.name, 40), BOLD),
-        Span::styled(format!("  {}", clip(&state.origin, 50)), DIM),
+        Span::styled(name, BOLD),
+        Span::styled(format!("  {origin}"), DIM),
         Span::styled(phase, Style::new().fg(Color::Yellow)),
     ])
 }
@@ -183,11 +203,12 @@ fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffe
         format::count(last.users.active),
         format::count(last.users.target)
     );
-    let line = Line::from(vec![
-        label("requests"),
-        Span::styled(fit(&rate, 16), BOLD),
-        Span::raw(fit(&users, 26)),
-    ]);
+    let cells = vec![
+        vec![label("requests")],
+        vec![Span::styled(fit(&rate, 16), BOLD)],
+        vec![Span::raw(fit(&users, 26))],
+    ];
+    let line = whole_cells(cells, area.width as usize);
     let used = (line.width() as u16).min(area.width);
     line.render(area, buffer);
     let room = Rect {
@@ -209,23 +230,25 @@ fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffe
         .render(room, buffer);
 }
 
-fn latencies(last: &Snapshot) -> Line<'static> {
+fn latencies(last: &Snapshot) -> Vec<Vec<Span<'static>>> {
     let response = &last.latency.response;
-    let mut spans = vec![label("response")];
+    let mut cells = vec![vec![label("response")]];
     for (name, quantile) in [("p50", 0.50), ("p95", 0.95), ("p99", 0.99)] {
         let value = if response.is_empty() {
             format::NONE.to_owned()
         } else {
             format::latency(response.quantile_ms(quantile))
         };
-        spans.push(Span::styled(format!("{name} "), DIM));
-        spans.push(Span::styled(fit(&value, 12), BOLD));
+        cells.push(vec![
+            Span::styled(format!("{name} "), DIM),
+            Span::styled(fit(&value, 12), BOLD),
+        ]);
     }
-    Line::from(spans)
+    cells
 }
 
-fn errors(state: &LiveState, last: &Snapshot) -> Line<'static> {
-    let mut spans = vec![label("errors")];
+fn errors(state: &LiveState, last: &Snapshot) -> Vec<Vec<Span<'static>>> {
+    let mut cells = vec![vec![label("errors")]];
     let failing = |count: u64| {
         if count > 0 {
             Style::new().fg(Color::Red)
@@ -234,22 +257,22 @@ fn errors(state: &LiveState, last: &Snapshot) -> Line<'static> {
         }
     };
     let now = fit(&format!("{} now", format::percent(last.error_rate)), 16);
-    spans.push(Span::styled(now, failing(last.requests.failed)));
+    cells.push(vec![Span::styled(now, failing(last.requests.failed))]);
     let mut kinds: Vec<_> = state.errors.iter().collect();
     kinds.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
     if kinds.is_empty() {
-        spans.push(Span::styled("none so far", DIM));
+        cells.push(vec![Span::styled("none so far", DIM)]);
     }
     for (kind, count) in kinds {
-        spans.push(Span::styled(
+        cells.push(vec![Span::styled(
             format!("{} {}   ", kind.as_str(), format::short_count(*count)),
             failing(*count),
-        ));
+        )]);
     }
-    Line::from(spans)
+    cells
 }
 
-fn generator(last: &Snapshot) -> Line<'static> {
+fn generator(last: &Snapshot) -> Vec<Vec<Span<'static>>> {
     let generator = &last.generator;
     let alive = generator.alive.iter().filter(|alive| **alive).count();
     let lost = generator.alive.len() - alive;
@@ -265,32 +288,57 @@ fn generator(last: &Snapshot) -> Line<'static> {
     } else {
         format::latency(lag.quantile_ms(0.99))
     };
-    let mut spans = vec![
-        label("generator"),
-        Span::styled(fit(&format!("CPU {busiest:.0} %"), 16), busy),
-        Span::raw(fit(&format!("lag p99 {lag}"), 26)),
-        Span::raw(format::plural(alive as u64, "worker")),
-    ];
+    let mut workers = vec![Span::raw(format::plural(alive as u64, "worker"))];
     if lost > 0 {
-        spans.push(Span::styled(
+        workers.push(Span::styled(
             format!(", {lost} lost"),
             Style::new().fg(Color::Red),
         ));
     }
-    Line::from(spans)
+    vec![
+        vec![label("generator")],
+        vec![Span::styled(fit(&format!("CPU {busiest:.0} %"), 16), busy)],
+        vec![Span::raw(fit(&format!("lag p99 {lag}"), 26))],
+        workers,
+    ]
+}
+
+/// The figures of the endpoint table: heading, columns, and its rank; what has a low rank stays in narrow terminals.
+const FIGURES: [(&str, usize, usize); 5] = [
+    ("done", 10, 2),
+    ("failed", 9, 0),
+    ("p50", 9, 3),
+    ("p95", 9, 4),
+    ("p99", 9, 1),
+];
+
+/// Columns that a name gets at least.
+const LEAST_NAME: usize = 16;
+
+/// Which figures fit beside a name, and the columns left for it.
+fn columns(width: usize) -> ([bool; FIGURES.len()], usize) {
+    let mut shown = [false; FIGURES.len()];
+    let mut room = width;
+    for rank in 0..FIGURES.len() {
+        let index = FIGURES
+            .iter()
+            .position(|(_, _, its_rank)| *its_rank == rank)
+            .expect("ranks are consecutive");
+        if room < LEAST_NAME + FIGURES[index].1 {
+            break;
+        }
+        shown[index] = true;
+        room -= FIGURES[index].1;
+    }
+    (shown, room)
 }
 
 fn endpoint_table(state: &LiveState, last: &Snapshot, width: usize, rows: &mut Rows<'_>) {
-    let name = width.saturating_sub(46).max(8);
-    let heading = format!(
-        "{}{:>10}{:>9}{:>9}{:>9}{:>9}",
-        fit("endpoint", name),
-        "done",
-        "failed",
-        "p50",
-        "p95",
-        "p99"
-    );
+    let (shown, name) = columns(width);
+    let mut heading = fit("endpoint", name);
+    for (_, (word, columns, _)) in kept(shown, FIGURES) {
+        heading.push_str(&fit_left(word, columns));
+    }
     rows.line(Line::styled(heading, DIM));
     let mut windows: Vec<_> = last
         .endpoints
@@ -307,24 +355,30 @@ fn endpoint_table(state: &LiveState, last: &Snapshot, width: usize, rows: &mut R
     windows.sort_by(|a, b| b.1.done.cmp(&a.1.done).then_with(|| a.0.cmp(&b.0)));
     for (label, counts, window) in windows.into_iter().take(MAX_ENDPOINTS) {
         let latency = |quantile| format::latency(window.response.quantile_ms(quantile));
-        let failed = fit_left(&format::short_count(counts.failed), 9);
-        let style = if counts.failed > 0 {
+        let failing = if counts.failed > 0 {
             Style::new().fg(Color::Red)
         } else {
             Style::new()
         };
-        rows.line(Line::from(vec![
-            Span::raw(fit(&label, name)),
-            Span::raw(fit_left(&format::short_count(counts.done), 10)),
-            Span::styled(failed, style),
-            Span::raw(format!(
-                "{:>9}{:>9}{:>9}",
-                latency(0.50),
-                latency(0.95),
-                latency(0.99)
-            )),
-        ]));
+        let figures = [
+            (format::short_count(counts.done), Style::new()),
+            (format::short_count(counts.failed), failing),
+            (latency(0.50), Style::new()),
+            (latency(0.95), Style::new()),
+            (latency(0.99), Style::new()),
+        ];
+        let mut line = Line::from(Span::raw(fit(&label, name)));
+        for (index, (figure, style)) in kept(shown, figures) {
+            line.push_span(Span::styled(fit_left(&figure, FIGURES[index].1), style));
+        }
+        rows.line(line);
     }
+}
+
+/// The shown ones of these cells, each with its place.
+fn kept<T, const N: usize>(shown: [bool; N], cells: [T; N]) -> impl Iterator<Item = (usize, T)> {
+    let cells = cells.into_iter().enumerate();
+    cells.filter(move |(index, _)| shown[*index])
 }
 
 fn fit_left(text: &str, columns: usize) -> String {

@@ -20,7 +20,9 @@ use ansi::{Sgr, buffer_lines};
 use frame::LiveState;
 use loadforge_analysis::{Event, RunInfo, Snapshot};
 use ratatui::crossterm::terminal::window_size;
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Events of one second that are printed; a worker that floods its standard error stream must not flood the screen.
 const MAX_EVENTS_A_SECOND: usize = 5;
@@ -55,11 +57,13 @@ enum ShownAs {
     Nothing,
 }
 
-/// What the last frame left on the screen; the cursor stands at the start of the line below it.
-#[derive(Clone, Copy, Debug, Default)]
+/// What the last frame left on the screen: the columns of each of its lines. The cursor stands at the start of the line
+/// below it.
+#[derive(Clone, Debug, Default)]
 struct Painted {
-    lines: u16,
-    width: u16,
+    columns: Vec<u16>,
+    /// Columns and rows of the terminal it was painted for.
+    size: (u16, u16),
 }
 
 impl Live {
@@ -95,7 +99,7 @@ impl Live {
             }
             ShownAs::Frames(painted) => match terminal_size() {
                 Some((width, height)) if width >= MIN_SIZE.0 && height >= MIN_SIZE.1 => {
-                    let mut text = erase(*painted, width);
+                    let mut text = erase(painted, (width, height));
                     text.push_str(&event_lines(&snapshot.events, self.colour));
                     let (frame, now) = paint(&self.state, width, height, self.colour);
                     text.push_str(&frame);
@@ -103,7 +107,7 @@ impl Live {
                     *painted = now;
                 }
                 size => {
-                    let mut text = erase(*painted, size.map_or(painted.width, |size| size.0));
+                    let mut text = erase(painted, size.unwrap_or(painted.size));
                     text.push_str(&event_lines(&snapshot.events, self.colour));
                     text.push_str(&plain::line(snapshot));
                     text.push('\n');
@@ -111,6 +115,23 @@ impl Live {
                     *painted = Painted::default();
                 }
             },
+        }
+    }
+
+    /// Says something outside of the run's own events, above the display: that results cannot be written. Once a run at
+    /// most, so that it is said even where nothing else is shown.
+    pub fn tell(&mut self, event: &Event) {
+        let events = std::slice::from_ref(event);
+        match &mut self.shown_as {
+            ShownAs::Nothing | ShownAs::Lines => emit(&event_lines(events, false)),
+            ShownAs::Frames(painted) => {
+                let size = terminal_size();
+                let mut text = erase(painted, size.unwrap_or(painted.size));
+                text.push_str(&event_lines(events, self.colour));
+                emit(&text);
+                // The next second draws the display again, below these words.
+                *painted = Painted::default();
+            }
         }
     }
 
@@ -122,13 +143,13 @@ impl Live {
         let Some((width, height)) = terminal_size() else {
             return;
         };
-        if painted.lines > 0
-            && width != painted.width
+        if !painted.columns.is_empty()
+            && width != painted.size.0
             && width >= MIN_SIZE.0
             && height >= MIN_SIZE.1
         {
             let (frame, now) = paint(&self.state, width, height, self.colour);
-            emit(&(erase(*painted, width) + &frame));
+            emit(&(erase(painted, (width, height)) + &frame));
             *painted = now;
         }
     }
@@ -136,8 +157,8 @@ impl Live {
     /// Takes the display off the screen, to make room for the final table.
     pub fn finish(mut self) {
         if let ShownAs::Frames(painted) = &mut self.shown_as {
-            let width = terminal_size().map_or(painted.width, |size| size.0);
-            emit(&erase(std::mem::take(painted), width));
+            let size = terminal_size().unwrap_or(painted.size);
+            emit(&erase(&std::mem::take(painted), size));
         }
     }
 }
@@ -145,8 +166,12 @@ impl Live {
 /// Whether the standard error stream is a terminal that can be drawn on.
 fn draws_frames() -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-    io::stderr().is_terminal() && !set("CI") && !dumb
+    io::stderr().is_terminal() && !set("CI") && !is_dumb(std::env::var_os("TERM").as_deref())
+}
+
+/// Whether a terminal of this name can neither move its cursor nor show colours. One without a name is taken for such.
+fn is_dumb(term: Option<&OsStr>) -> bool {
+    term.is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 fn terminal_size() -> Option<(u16, u16)> {
@@ -158,36 +183,38 @@ fn terminal_size() -> Option<(u16, u16)> {
 fn paint(state: &LiveState, width: u16, height: u16, colour: bool) -> (String, Painted) {
     // The last column stays free, or the terminal would break the line by itself; and one line for the cursor.
     let frame = frame::draw(state, width - 1, height - 1);
+    let columns = buffer_lines(&frame, false)
+        .iter()
+        .map(|line| line.width() as u16)
+        .collect();
     let lines = buffer_lines(&frame, colour);
     let mut text = String::new();
     for line in &lines {
         text.push_str(line);
         text.push('\n');
     }
-    (
-        text,
-        Painted {
-            lines: lines.len() as u16,
-            width,
-        },
-    )
+    let size = (width, height);
+    (text, Painted { columns, size })
 }
 
-/// Bytes that take the last frame off the screen. In a terminal that has become narrower each of its lines
-/// takes several.
-fn erase(painted: Painted, width: u16) -> String {
-    if painted.lines == 0 {
+/// Bytes that take the last frame off the screen and put the cursor where it began. Terminals break the lines of an old
+/// frame anew when they become narrower, so a line may take several rows by now.
+///
+/// Each row is emptied by itself: to clear from the top of the screen to its end (`CSI J`) moves what was there to the
+/// scrollback in tmux and others, where a frame a second would pile up.
+fn erase(painted: &Painted, (width, height): (u16, u16)) -> String {
+    let rows: u32 = painted
+        .columns
+        .iter()
+        .map(|columns| u32::from((*columns).max(1).div_ceil(width.max(1))))
+        .sum();
+    // What has left the screen at its top is the terminal's.
+    let rows = rows.min(u32::from(height.saturating_sub(1)));
+    if rows == 0 {
         return String::new();
     }
-    let rows_per_line = painted
-        .width
-        .saturating_sub(1)
-        .max(1)
-        .div_ceil(width.max(1));
-    format!(
-        "\r\x1b[{}A\x1b[J",
-        u32::from(painted.lines) * u32::from(rows_per_line)
-    )
+    let empty = "\x1b[2K\n".repeat(rows as usize);
+    format!("\r\x1b[{rows}A{empty}\x1b[2K\x1b[{rows}A")
 }
 
 /// Events as lines that stay in the scrollback.

@@ -70,18 +70,159 @@ fn no_frame_leaves_its_bounds_whatever_the_names() {
     );
 }
 
+/// A terminal's screen, as far as the display uses it: text, line breaks, cursor up, rows emptied.
+struct Screen {
+    rows: Vec<String>,
+    row: usize,
+}
+
+impl Screen {
+    fn new() -> Screen {
+        Screen {
+            rows: vec![String::new()],
+            row: 0,
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        assert!(!text.contains("\x1b[J"), "frames must not pile up above");
+        let mut rest = text;
+        while let Some(char) = rest.chars().next() {
+            rest = &rest[char.len_utf8()..];
+            match char {
+                '\r' => {}
+                '\n' => {
+                    self.row += 1;
+                    if self.row == self.rows.len() {
+                        self.rows.push(String::new());
+                    }
+                }
+                '\x1b' => {
+                    let end = rest.find(|char: char| char.is_ascii_alphabetic()).unwrap();
+                    match (&rest[1..end], &rest[end..=end]) {
+                        ("2", "K") => self.rows[self.row].clear(),
+                        (rows, "A") => {
+                            self.row = self.row.saturating_sub(rows.parse().unwrap());
+                        }
+                        other => panic!("not a sequence of the display: {other:?}"),
+                    }
+                    rest = &rest[end + 1..];
+                }
+                char => self.rows[self.row].push(char),
+            }
+        }
+    }
+
+    /// Breaks lines anew, as terminals do that have become narrower.
+    fn narrow_to(&mut self, width: usize) {
+        let mut rows = Vec::new();
+        for (index, line) in std::mem::take(&mut self.rows).iter().enumerate() {
+            if index == self.row {
+                self.row = rows.len();
+                rows.push(line.clone());
+                break;
+            }
+            let chars: Vec<char> = line.chars().collect();
+            rows.extend(
+                chars
+                    .chunks(width)
+                    .map(|row| row.iter().collect::<String>()),
+            );
+            if chars.is_empty() {
+                rows.push(String::new());
+            }
+        }
+        self.rows = rows;
+    }
+
+    fn panels(&self) -> usize {
+        self.rows
+            .iter()
+            .filter(|row| row.starts_with("elapsed"))
+            .count()
+    }
+}
+
 #[test]
-fn a_frame_is_painted_over_the_last_one_also_after_the_terminal_became_narrower() {
+fn one_panel_stands_on_the_screen_whatever_sizes_the_terminal_takes() {
+    let mut screen = Screen::new();
+    screen.write("what was there before\n");
+    let mut state = state_after(&[]);
+    let mut painted = Painted::default();
+    let mut width = 80;
+    for (second, snapshot) in fixture::snapshots(104).iter().enumerate() {
+        state.take(snapshot);
+        match second {
+            10 => width = 60,
+            20 => width = 41,
+            30 => width = 100,
+            40 => width = 50,
+            _ => {}
+        }
+        if matches!(second, 10 | 20 | 40) {
+            screen.narrow_to(width as usize);
+        }
+        let (frame, now) = paint(&state, width, 40, false);
+        screen.write(&(erase(&painted, (width, 40)) + &frame));
+        painted = now;
+        assert_eq!(screen.panels(), 1, "second {second}: {:#?}", screen.rows);
+        assert_eq!(screen.rows[0], "what was there before");
+        assert!(
+            screen.rows[1].starts_with("shop "),
+            "second {second}: {:#?}",
+            screen.rows
+        );
+    }
+    screen.write(&erase(&painted, (width, 40)));
+    assert_eq!(screen.rows.concat(), "what was there before");
+    assert_eq!(screen.row, 1);
+}
+
+#[test]
+fn no_more_rows_are_emptied_than_the_screen_has() {
     let painted = Painted {
-        lines: 10,
-        width: 81,
+        columns: vec![79; 12],
+        size: (80, 14),
     };
-    assert_eq!(erase(painted, 81), "\r\x1b[10A\x1b[J");
-    assert_eq!(erase(painted, 120), "\r\x1b[10A\x1b[J");
-    assert_eq!(erase(painted, 40), "\r\x1b[20A\x1b[J");
-    assert_eq!(erase(Painted::default(), 80), "");
-    let (text, painted) = paint(&state_after(&fixture::snapshots(9)), 80, 24, true);
-    assert_eq!(text.matches('\n').count(), painted.lines as usize);
+    assert_eq!(erase(&painted, (80, 14)).matches('\n').count(), 12);
+    assert_eq!(erase(&painted, (40, 14)).matches('\n').count(), 13);
+    assert_eq!(erase(&Painted::default(), (80, 24)), "");
+}
+
+#[test]
+fn a_terminal_that_is_too_narrow_loses_whole_columns_and_no_half_numbers() {
+    let state = state_after(&fixture::snapshots(104));
+    let wide: Vec<String> = buffer_lines(&frame::draw(&state, 100, 24), false);
+    let wide_words: Vec<&str> = wide
+        .iter()
+        .flat_map(|line| line.split_whitespace())
+        .collect();
+    for width in 39..80 {
+        for line in buffer_lines(&frame::draw(&state, width, 24), false)
+            .iter()
+            .skip(2)
+        {
+            for word in line.split_whitespace() {
+                let is_bar = word.contains(['▇', '█', '▄']);
+                assert!(
+                    is_bar || word.ends_with('…') || wide_words.contains(&word),
+                    "{width} columns: half a word {word:?} in {line:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_terminal_without_a_name_or_called_dumb_is_not_drawn_on() {
+    for (term, dumb) in [
+        (None, true),
+        (Some(""), true),
+        (Some("dumb"), true),
+        (Some("xterm"), false),
+    ] {
+        assert_eq!(is_dumb(term.map(OsStr::new)), dumb, "{term:?}");
+    }
 }
 
 #[test]
@@ -150,6 +291,49 @@ fn the_final_table_keeps_to_80_columns_and_has_a_word_for_nothing() {
         }
         assert!(!table.contains("NaN"), "{table}");
     }
+}
+
+#[test]
+fn a_run_that_only_failed_and_had_no_threshold_gets_a_hint() {
+    let table = |thresholds: bool, all_fail: bool| {
+        let mut snapshots = fixture::snapshots(3);
+        for snapshot in snapshots.iter_mut().filter(|_| all_fail) {
+            snapshot.totals.failed += std::mem::take(&mut snapshot.totals.ok);
+            snapshot.requests.failed += std::mem::take(&mut snapshot.requests.ok);
+        }
+        let mut fold = RunFold::default();
+        snapshots.iter().for_each(|snapshot| fold.add(snapshot));
+        let mut info = fixture::run_info();
+        if !thresholds {
+            info.thresholds.clear();
+        }
+        let outcome = RunOutcome::Completed;
+        let summary = fold.finish(RunFacts {
+            info: &info,
+            outcome,
+        });
+        final_table(&summary, fold.histograms(), None, false)
+    };
+    assert!(table(false, true).contains("--fail-on-error-rate"));
+    assert!(!table(true, true).contains("--fail-on-error-rate"));
+    assert!(!table(false, false).contains("--fail-on-error-rate"));
+}
+
+#[test]
+fn other_endpoints_are_explained() {
+    let mut snapshots = fixture::snapshots(3);
+    let plain = table_of(&snapshots, RunOutcome::Completed, None, false);
+    assert!(!plain.contains("51st"), "{plain}");
+    for endpoint in snapshots
+        .iter_mut()
+        .flat_map(|snapshot| &mut snapshot.endpoints)
+    {
+        if endpoint.name == "home" {
+            (endpoint.name, endpoint.method) = ("other".to_owned(), None);
+        }
+    }
+    let table = table_of(&snapshots, RunOutcome::Completed, None, false);
+    assert!(table.contains("the 51st name and later"), "{table}");
 }
 
 #[test]
