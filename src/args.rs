@@ -307,7 +307,8 @@ Examples:
   loadforge report results/shop-20261121T093000Z
   loadforge report results/shop-20261121T093000Z --format html
 
-A run that was killed can be reported too, up to its last whole second.";
+A run that was killed can be reported too, up to its last whole second.
+The verdict is printed as ever and the exit code is 0; 3 and 4 are for `run`.";
 
 const VALIDATE_EXAMPLES: &str = "\
 Examples:

@@ -325,8 +325,10 @@ fn measure(
         watcher = Some(thread::spawn(move || {
             for snapshot in snapshots {
                 // The disk first: it is what is left when this process is killed in the next moment.
-                if let Some(dir) = &mut kept.results {
-                    dir.append(&snapshot);
+                if let Some(dir) = &mut kept.results
+                    && let Some(event) = dir.append(&snapshot)
+                {
+                    live.tell(&event);
                 }
                 kept.series.add(&snapshot);
                 live.show(&snapshot);
@@ -373,7 +375,11 @@ fn write_results(
     let mut told: Vec<String> = Vec::new();
     if let Some(error) = dir.take_error() {
         told.push(format!(
-            "error: {missed} seconds are missing from the results: {error}"
+            "error: {} missing from the results: {error}",
+            match missed {
+                1 => "1 second is".to_owned(),
+                many => format!("{many} seconds are"),
+            }
         ));
     }
     told.extend(reports.map(|error| format!("error: a report is missing: {error}")));
