@@ -1,8 +1,9 @@
 //! HTTP/1.1 as bytes: requests rendered, answers read in place. No sockets and no clock: `worker/` moves the bytes.
-//! Neighbours: `render.rs` writes, `reader.rs` reads with `body.rs`. Invariant: nothing here allocates once its
+//! Neighbours: `render.rs` writes, `reader.rs` reads with `head.rs` and `body.rs`. Invariant: nothing here allocates once its
 //! buffers are warm.
 
 mod body;
+mod head;
 mod reader;
 mod render;
 

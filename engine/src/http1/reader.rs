@@ -1,17 +1,15 @@
 //! One answer, from its first byte to its last (RFC 9112 §6). Fed with whatever pieces the wire brings; a head that
-//! comes whole is parsed where it lies. Neighbours: `body.rs` finds the body's end; `worker/seat.rs` feeds.
+//! comes whole is parsed where it lies. Neighbours: `head.rs` parses heads, `body.rs` finds the body's end; `worker/seat.rs` feeds.
 //! Invariant: what is kept is bounded; an answer that is not clear about its own length is refused, not guessed.
 
-use super::body::{BodyProgress, BodyState};
+use super::{
+    body::{BodyProgress, BodyState},
+    head::{Head, parse_head},
+};
 use loadforge_scenarios::{ErrorKind, Failure, Method, Response};
-use std::mem::MaybeUninit;
 
 /// The most bytes a head may have.
 pub const HEAD_BYTES: usize = 256 * 1024;
-/// The most headers in a head that is parsed at once; more take a second, larger attempt.
-const FEW_HEADERS: usize = 48;
-/// The most headers a head may have.
-const MANY_HEADERS: usize = 4096;
 /// The most body bytes that are kept for checks and captures.
 pub const KEPT_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// The most interim (1xx) answers before the real one.
@@ -60,14 +58,6 @@ enum Stage {
     Idle,
     Head,
     Body(BodyState),
-}
-
-/// What a head says about what follows.
-struct Head {
-    bytes: usize,
-    status: u16,
-    body: Option<BodyState>,
-    reusable: bool,
 }
 
 impl AnswerReader {
@@ -240,106 +230,6 @@ impl AnswerReader {
 
 fn protocol(detail: &'static str) -> Progress {
     Progress::Failed(Failure::new(ErrorKind::Protocol, detail))
-}
-
-/// Parses a head at the start of `data`; `None` when it is not whole.
-fn parse_head(data: &[u8], head_request: bool) -> Result<Option<Head>, Failure> {
-    let mut few = [const { MaybeUninit::uninit() }; FEW_HEADERS];
-    match parse_with(data, &mut few, head_request) {
-        Err(httparse::Error::TooManyHeaders) => {
-            let mut many = vec![MaybeUninit::uninit(); MANY_HEADERS];
-            parse_with(data, &mut many, head_request)
-        }
-        parsed => parsed,
-    }
-    .map_err(|error| Failure::new(ErrorKind::Protocol, format!("not an HTTP answer: {error}")))?
-    .transpose()
-}
-
-type Parsed = Result<Option<Result<Head, Failure>>, httparse::Error>;
-
-fn parse_with<'d>(
-    data: &'d [u8],
-    headers: &mut [MaybeUninit<httparse::Header<'d>>],
-    head_request: bool,
-) -> Parsed {
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut response, data, headers)? {
-        httparse::Status::Partial => Ok(None),
-        httparse::Status::Complete(bytes) => Ok(Some(read_framing(&response, bytes, head_request))),
-    }
-}
-
-/// RFC 9112 §6.3: what the head says about the body and the connection.
-fn read_framing(
-    response: &httparse::Response<'_, '_>,
-    bytes: usize,
-    head_request: bool,
-) -> Result<Head, Failure> {
-    let refuse = |detail: &'static str| Err(Failure::new(ErrorKind::Protocol, detail));
-    let status = response.code.unwrap_or(0);
-    let mut length: Option<u64> = None;
-    let mut chunked = false;
-    // HTTP/1.1 keeps the connection unless told otherwise, HTTP/1.0 the other way round.
-    let mut reusable = response.version == Some(1);
-    for header in response.headers.iter() {
-        // By length first: most headers are none of these.
-        match header.name.len() {
-            14 if header.name.eq_ignore_ascii_case("content-length") => {
-                let stated = std::str::from_utf8(header.value).ok().and_then(digits);
-                match (stated, length) {
-                    (None, _) => return refuse("a content-length that is not a number"),
-                    (Some(new), Some(old)) if new != old => {
-                        return refuse("two content-lengths that differ");
-                    }
-                    (stated, _) => length = stated,
-                }
-            }
-            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                if chunked || !header.value.trim_ascii().eq_ignore_ascii_case(b"chunked") {
-                    return refuse("a transfer-encoding other than chunked");
-                }
-                chunked = true;
-            }
-            10 if header.name.eq_ignore_ascii_case("connection") => {
-                for token in header.value.split(|byte| *byte == b',') {
-                    let token = token.trim_ascii();
-                    if token.eq_ignore_ascii_case(b"close") {
-                        reusable = false;
-                    } else if token.eq_ignore_ascii_case(b"keep-alive") {
-                        reusable = true;
-                    }
-                }
-            }
-            _ => {}
-        }
-    }
-    if chunked && length.is_some() {
-        return refuse("both a content-length and a chunked body");
-    }
-    let bodiless = head_request || status < 200 || status == 204 || status == 304;
-    let body = match (bodiless, chunked, length) {
-        (true, _, _) | (false, false, Some(0)) => None,
-        (false, true, _) => Some(BodyState::FIRST_CHUNK),
-        (false, false, Some(length)) => Some(BodyState::Length(length)),
-        (false, false, None) => Some(BodyState::UntilClose),
-    };
-    Ok(Head {
-        bytes,
-        status,
-        body,
-        reusable,
-    })
-}
-
-/// A length: digits only (no sign, no blanks inside), below 2^63.
-fn digits(text: &str) -> Option<u64> {
-    let text = text.trim_matches([' ', '\t']);
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok().filter(|length| *length < 1 << 63)
 }
 
 #[cfg(test)]
