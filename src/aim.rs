@@ -2,35 +2,55 @@
 //! a file with `target = "echo"` at the built-in server. Invariant: reading it sends nothing.
 
 use crate::{
+    args::LoadArgs,
     complaint::Complaint,
-    load::FileLoad,
+    load::{FileLoad, FilePart, Load, decide_together},
     mask::{Mask, mask_query},
 };
 use loadforge_analysis::Threshold;
 use loadforge_scenarios::{
     DocumentScenario, Origin, Scenario, Scheme, SingleRequest,
-    document::{self, Problem, Problems, Target, ThresholdText, unknown_endpoint},
+    document::{
+        self, Document, LoadSpec, Loaded, Problem, Problems, SideBySide, SidePart, Target,
+        ThresholdText, endpoint_beside, unknown_endpoint,
+    },
 };
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 /// How long a run of a file lasts when nobody says.
-const FILE_DURATION: Duration = Duration::from_secs(30);
+pub const FILE_DURATION: Duration = Duration::from_secs(30);
 /// How long a run of a URL lasts when nobody says: it is a first look.
 const URL_DURATION: Duration = Duration::from_secs(10);
 
 /// What users are to do, and what the file says beside it.
 pub struct Aim {
-    users_do: UsersDo,
-    /// How many users for how long, as far as the file says.
-    pub load: FileLoad,
+    /// What the run is called.
+    pub name: String,
+    /// Scenarios side by side; at least one.
+    pub parts: Vec<AimPart>,
+    /// What the file says of all scenarios together; nothing when there is one alone.
+    pub whole: FileLoad,
     /// How long a run of it lasts when nobody says.
     pub default_duration: Duration,
     /// The file's own time limit of a request.
     pub time_limit: Option<Duration>,
+    /// The file's own seed.
+    pub seed: Option<u64>,
     /// What must hold, as the file says.
     pub thresholds: Vec<Threshold>,
+    /// What the user should know about how the files were read.
+    pub notes: Vec<String>,
     /// What nobody is to see.
     pub mask: Mask,
+}
+
+/// One scenario.
+pub struct AimPart {
+    users_do: UsersDo,
+    /// What it is called beside others.
+    pub name: String,
+    /// How much load for how long, as far as the file says.
+    pub load: FileLoad,
     /// Whether the built-in server is the target.
     pub is_echo: bool,
 }
@@ -60,14 +80,23 @@ impl Aim {
                 let message = format!("{shown}: {}", error.fault);
                 AimError::Typed(Complaint::new(message, error.fault.remedy(&shown)))
             })?;
-            return Ok(Aim {
+            let name = single.name().to_owned();
+            let part = AimPart {
                 users_do: UsersDo::Single(single),
+                name: name.clone(),
                 load: FileLoad::default(),
+                is_echo: false,
+            };
+            return Ok(Aim {
+                name,
+                parts: vec![part],
+                whole: FileLoad::default(),
                 default_duration: URL_DURATION,
                 time_limit: None,
+                seed: None,
                 thresholds: Vec::new(),
+                notes: Vec::new(),
                 mask: Mask::default(),
-                is_echo: false,
             });
         }
         match no_such_file(typed) {
@@ -81,48 +110,152 @@ impl Aim {
     /// # Errors
     /// When anything is wrong with it; all of it is told.
     pub fn read_file(path: &Path) -> Result<Aim, Problems> {
-        let document = document::load(path)?;
+        match document::open(path)? {
+            Loaded::One(document) => Aim::of_one(*document),
+            Loaded::SideBySide(several) => Aim::of_several(*several),
+        }
+    }
+
+    fn of_one(document: Document) -> Result<Aim, Problems> {
+        let endpoints = document.scenario.endpoints();
+        let thresholds = read_thresholds(document.thresholds, endpoints, None)?;
+        let name = document.scenario.name().to_owned();
+        let seed = document.load.seed;
+        let part = AimPart {
+            users_do: UsersDo::Document(document.scenario),
+            name: name.clone(),
+            load: file_load(document.load),
+            is_echo: document.target == Target::Echo,
+        };
+        Ok(Aim {
+            name,
+            parts: vec![part],
+            whole: FileLoad::default(),
+            default_duration: FILE_DURATION,
+            time_limit: document.time_limit,
+            seed,
+            thresholds,
+            notes: Vec::new(),
+            mask: Mask::new(&document.secrets),
+        })
+    }
+
+    /// Thresholds of the scenarios' own files that name an endpoint hold; one for all requests of a scenario cannot be
+    /// told from those of the others, and is left out aloud.
+    fn of_several(several: SideBySide) -> Result<Aim, Problems> {
+        let endpoints: Vec<String> = several.parts.iter().flat_map(SidePart::endpoints).collect();
         let mut problems = Vec::new();
         let mut thresholds = Vec::new();
-        for ThresholdText {
-            expr,
-            endpoint,
-            place,
-        } in document.thresholds
-        {
-            match Threshold::parse(&expr, endpoint.as_deref()) {
-                Ok(threshold) => match missing_endpoint(&threshold, &document.scenario) {
-                    None => thresholds.push(threshold),
-                    Some((message, remedy)) => {
-                        problems.push(Problem::at(place, "threshold.expr", message, remedy));
-                    }
-                },
-                Err(error) => problems.push(Problem::at(
-                    place,
-                    "threshold.expr",
-                    error.to_string(),
-                    "docs/scenarios.md lists all that a threshold can say",
-                )),
-            }
+        let mut take = |read: Result<Vec<Threshold>, Problems>| match read {
+            Ok(mut read) => thresholds.append(&mut read),
+            Err(Problems(mut told)) => problems.append(&mut told),
+        };
+        take(read_thresholds(several.thresholds, &endpoints, None));
+        let (mut time_limit, mut notes) = (None, Vec::new());
+        let mut parts = Vec::new();
+        for SidePart { name, document } in several.parts {
+            let (own, of_all): (Vec<_>, Vec<_>) = document
+                .thresholds
+                .into_iter()
+                .partition(|threshold| threshold.endpoint.is_some());
+            notes.extend(of_all.iter().map(|threshold| {
+                format!(
+                    "the threshold {:?} of {name} is for all its requests and is left out beside other scenarios: \
+                     give it an endpoint, or write it into the file that names them",
+                    threshold.expr
+                )
+            }));
+            take(read_thresholds(own, &endpoints, Some(&name)));
+            notes.extend(document.load.run_wide_keys().iter().map(|key| {
+                format!(
+                    "`{key}` of {name} is left out beside other scenarios: write it into the file that names them"
+                )
+            }));
+            time_limit = time_limit.max(document.time_limit);
+            parts.push(AimPart {
+                users_do: UsersDo::Document(document.scenario),
+                name,
+                load: file_load(document.load),
+                is_echo: document.target == Target::Echo,
+            });
         }
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
         Ok(Aim {
-            users_do: UsersDo::Document(document.scenario),
-            load: FileLoad {
-                users: document.load.pattern,
-                duration: document.load.duration,
-                max_requests: document.load.max_requests,
-            },
+            name: several.name,
+            parts,
+            seed: several.load.seed,
+            whole: file_load(several.load),
             default_duration: FILE_DURATION,
-            time_limit: document.time_limit,
+            time_limit,
             thresholds,
-            mask: Mask::new(&document.secrets),
-            is_echo: document.target == Target::Echo,
+            notes,
+            mask: Mask::new(&several.secrets),
         })
     }
 
+    /// Whether the built-in server is a target.
+    pub fn is_echo(&self) -> bool {
+        self.parts.iter().any(|part| part.is_echo)
+    }
+
+    /// Where requests go: each origin once, in the order of the scenarios.
+    pub fn origins(&self) -> Vec<Origin> {
+        let mut origins: Vec<Origin> = Vec::new();
+        for origin in self.parts.iter().flat_map(|part| part.scenario().origins()) {
+            if !origins.contains(origin) {
+                origins.push(origin.clone());
+            }
+        }
+        origins
+    }
+
+    /// The names of all endpoints as figures show them.
+    pub fn endpoints(&self) -> Vec<String> {
+        (0..self.parts.len())
+            .flat_map(|part| self.endpoints_of(part))
+            .collect()
+    }
+
+    /// The names of one scenario's endpoints as figures show them: beside other scenarios, with its own name before them.
+    pub fn endpoints_of(&self, part: usize) -> Vec<String> {
+        let (several, part) = (self.parts.len() > 1, &self.parts[part]);
+        let names = part.scenario().endpoints().iter();
+        names
+            .map(|endpoint| match several {
+                true => endpoint_beside(&part.name, endpoint),
+                false => endpoint.clone(),
+            })
+            .collect()
+    }
+
+    /// Points plain paths at the built-in server, in the scenarios that ask for it.
+    pub fn set_echo_address(&mut self, address: SocketAddr) {
+        for part in self.parts.iter_mut().filter(|part| part.is_echo) {
+            part.set_first_origin(address);
+        }
+    }
+
+    /// The load that is asked, with these flags over what the file says; everything wrong goes to `complaints`.
+    pub fn decide_load(&self, args: &LoadArgs, complaints: &mut Vec<Complaint>) -> Load {
+        match self.parts.as_slice() {
+            [part] => Load::decide(args, &part.load, self.default_duration, complaints),
+            parts => {
+                let parts: Vec<FilePart> = parts
+                    .iter()
+                    .map(|part| FilePart {
+                        name: part.name.clone(),
+                        load: part.load.clone(),
+                    })
+                    .collect();
+                decide_together(args, &parts, &self.whole, self.default_duration, complaints)
+            }
+        }
+    }
+}
+
+impl AimPart {
     /// What users do.
     pub fn scenario(&self) -> &dyn Scenario {
         match &self.users_do {
@@ -139,8 +272,7 @@ impl Aim {
         }
     }
 
-    /// Points plain paths at the built-in server.
-    pub fn set_echo_address(&mut self, address: SocketAddr) {
+    fn set_first_origin(&mut self, address: SocketAddr) {
         if let UsersDo::Document(document) = &mut self.users_do {
             let (host, port) = (address.ip().to_string(), address.port());
             document.set_first_origin(Origin {
@@ -152,13 +284,67 @@ impl Aim {
     }
 }
 
+/// What a file's `[load]` says.
+fn file_load(spec: LoadSpec) -> FileLoad {
+    FileLoad {
+        demand: spec.demand,
+        phases: spec.phases,
+        duration: spec.duration,
+        max_requests: spec.max_requests,
+        max_rps: spec.max_rps,
+        burst: spec.burst,
+        warmup: spec.warmup,
+        cooldown: spec.cooldown,
+        gaps: spec.gaps,
+        max_users: spec.max_users,
+    }
+}
+
+/// Reads what thresholds say; those of a scenario `beside` others name its own endpoints without its name.
+fn read_thresholds(
+    texts: Vec<ThresholdText>,
+    endpoints: &[String],
+    beside: Option<&str>,
+) -> Result<Vec<Threshold>, Problems> {
+    const KEY: &str = "threshold.expr";
+    let mut problems = Vec::new();
+    let mut thresholds = Vec::new();
+    for ThresholdText {
+        expr,
+        endpoint,
+        place,
+    } in texts
+    {
+        let endpoint = endpoint.map(|endpoint| match beside {
+            Some(scenario) => endpoint_beside(scenario, &endpoint),
+            None => endpoint,
+        });
+        match Threshold::parse(&expr, endpoint.as_deref()) {
+            Ok(threshold) => match missing_endpoint(&threshold, endpoints) {
+                None => thresholds.push(threshold),
+                Some((message, remedy)) => {
+                    problems.push(Problem::at(place, KEY, message, remedy));
+                }
+            },
+            Err(error) => problems.push(Problem::at(
+                place,
+                KEY,
+                error.to_string(),
+                "docs/scenarios.md lists all that a threshold can say",
+            )),
+        }
+    }
+    if problems.is_empty() {
+        Ok(thresholds)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
 /// What is wrong, and what to do, when a threshold speaks of an endpoint that the scenario does not have.
-pub fn missing_endpoint(
-    threshold: &Threshold,
-    scenario: &dyn Scenario,
-) -> Option<(String, String)> {
+pub fn missing_endpoint(threshold: &Threshold, endpoints: &[String]) -> Option<(String, String)> {
     let wanted = threshold.endpoint()?;
-    let remedy = unknown_endpoint(wanted, scenario.endpoints())?;
+    let remedy = unknown_endpoint(wanted, endpoints)?;
     Some((
         format!("threshold \"{threshold}\": no request is named {wanted:?}"),
         remedy,

@@ -31,6 +31,30 @@ pub fn count(flag: &str, text: &str, range: RangeInclusive<u64>) -> Result<u64, 
     })
 }
 
+/// The most of anything that a second or a moment can hold: users, arrivals, requests. As in scenario files.
+pub const MOST_LOAD: u64 = 10_000_000;
+
+/// Reads a number that may have a fraction, from 0, or above 0 unless `may_be_zero`, to
+/// `MOST_LOAD`.
+///
+/// # Errors
+/// When it is none, is no number at all (NaN), has no end or lies outside.
+pub fn quantity(flag: &str, text: &str, may_be_zero: bool) -> Result<f64, Complaint> {
+    let digits: String = text.trim().chars().filter(|c| *c != '_').collect();
+    let most = MOST_LOAD as f64;
+    let value = digits.parse::<f64>().ok().filter(|value| {
+        // NaN is in no range.
+        (0.0..=most).contains(value) && (may_be_zero || *value > 0.0)
+    });
+    value.ok_or_else(|| {
+        let least = if may_be_zero { "from 0" } else { "above 0," };
+        Complaint::new(
+            format!("{flag} {text} is not a number that can be used"),
+            format!("give a number {least} up to {MOST_LOAD}, such as {flag} 50 or {flag} 0.5"),
+        )
+    })
+}
+
 /// Reads a time such as `500ms`, `30s` or `1m 30s`.
 ///
 /// # Errors
@@ -164,6 +188,21 @@ mod tests {
         for text in ["-1%", "101%", "2", "NaN", "%", "inf"] {
             assert!(share("--s", text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn quantities_are_finite_and_within_what_any_machine_can_do() {
+        for (text, value) in [("0.5", 0.5), ("10_000_000", 1e7), ("1e3", 1000.0)] {
+            assert_eq!(quantity("--rate", text, false), Ok(value));
+        }
+        for text in ["0", "-0", "-5", "NaN", "inf", "-inf", "", "x", "10000001"] {
+            let complaint = quantity("--rate", text, false).expect_err(text);
+            assert!(
+                complaint.message.contains(&format!("--rate {text}")),
+                "{complaint}"
+            );
+        }
+        assert_eq!(quantity("--ramp-to", "0", true), Ok(0.0));
     }
 
     #[test]

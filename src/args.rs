@@ -1,6 +1,10 @@
 //! The command line as it was typed. Neighbours: `intent.rs` makes of it what was meant.
 //! Invariant: numbers and durations stay text here, so that all that is wrong with them is said at once and in our words.
 
+mod load;
+
+pub use load::{CurveWord, LoadArgs};
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -31,56 +35,40 @@ pub enum Command {
     Report(ReportArgs),
     /// Check a scenario file and say everything that is wrong with it
     Validate(ValidateArgs),
+    /// Draw the load of a scenario file, or of flags, without running it
+    Preview(Box<PreviewArgs>),
     /// Start the built-in HTTP server, a cheap target to aim at
     Echo(EchoArgs),
+    /// Prove on this machine that the figures are right
+    Selftest(SelftestArgs),
 }
 
 /// `loadforge run`.
 #[derive(Debug, ClapArgs)]
 #[command(arg_required_else_help = true, after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
-    /// A scenario file (.toml), or the URL to send GET requests to
+    /// A scenario file (.toml), or the URL to send GET requests to; not needed when --config names it
     #[arg(value_name = "SCENARIO|URL")]
-    pub scenario: String,
+    pub scenario: Option<String>,
 
-    /// Virtual users, each with a connection of its own [default: 10]
-    #[arg(long, short = 'u', value_name = "N", help_heading = LOAD, allow_negative_numbers = true)]
-    pub users: Option<String>,
+    /// A TOML file whose keys are these flags, such as rate = 500; flags that are typed win over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
-    /// Arrivals per second: not there yet, and told so
-    #[arg(long, value_name = "R", hide = true, allow_hyphen_values = true)]
-    pub rate: Option<String>,
-
-    /// How long the run lasts, such as 30s, 5m or 1h30m [default: 30s, for a URL 10s]
-    #[arg(long, short = 'd', value_name = "TIME", help_heading = LOAD, allow_hyphen_values = true)]
-    pub duration: Option<String>,
-
-    /// How the number of users changes over time [default: constant]
-    #[arg(long, value_name = "PATTERN", help_heading = LOAD)]
-    pub pattern: Option<PatternWord>,
-
-    /// Ramp: users at its end; --users is where it begins [default: 1]
-    #[arg(long, value_name = "N", help_heading = LOAD, allow_negative_numbers = true)]
-    pub ramp_to: Option<String>,
-
-    /// Ramp: how long it takes [default: the whole run]
-    #[arg(long, value_name = "TIME", help_heading = LOAD, allow_hyphen_values = true)]
-    pub ramp_over: Option<String>,
-
-    /// End the run once this many requests have been sent
-    #[arg(long, value_name = "N", help_heading = LOAD, allow_negative_numbers = true)]
-    pub max_requests: Option<String>,
+    /// How much load, over time.
+    #[command(flatten)]
+    pub load: LoadArgs,
 
     /// Give a request up after this time, its connection included [default: 30s]
-    #[arg(long, value_name = "TIME", help_heading = LOAD, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", help_heading = REQUESTS, allow_hyphen_values = true)]
     pub timeout: Option<String>,
 
     /// At the end, wait this long for requests in flight [default: 30s]
-    #[arg(long, value_name = "TIME", help_heading = LOAD, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", help_heading = REQUESTS, allow_hyphen_values = true)]
     pub graceful_stop: Option<String>,
 
     /// Seed of all random numbers; the same seed draws the same tasks and pauses
-    #[arg(long, value_name = "N", help_heading = LOAD, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", help_heading = REQUESTS, allow_negative_numbers = true)]
     pub seed: Option<String>,
 
     /// Fail (exit code 3) when more than this share of requests failed, such as 1% or 0.01
@@ -90,6 +78,10 @@ pub struct RunArgs {
     /// Fail (exit code 3) unless this holds, such as 'p99<500ms'; may be given several times
     #[arg(long, value_name = "EXPR", help_heading = PASS, allow_hyphen_values = true)]
     pub threshold: Vec<String>,
+
+    /// End with the exit code of a good run even when the run is INVALID; the reports still say that it is
+    #[arg(long, help_heading = PASS)]
+    pub allow_invalid: bool,
 
     /// Directory in which the run's own directory is made, or - for standard output [default: results]
     #[arg(long, short = 'o', value_name = "DIR", help_heading = RESULTS)]
@@ -165,6 +157,23 @@ pub struct ValidateArgs {
     pub file: PathBuf,
 }
 
+/// `loadforge preview`.
+#[derive(Debug, ClapArgs)]
+#[command(arg_required_else_help = true, after_help = PREVIEW_EXAMPLES)]
+pub struct PreviewArgs {
+    /// A scenario file (.toml) or a URL; none for flags alone
+    #[arg(value_name = "SCENARIO|URL")]
+    pub scenario: Option<String>,
+
+    /// How much load, over time.
+    #[command(flatten)]
+    pub load: LoadArgs,
+
+    /// Write a page with the curve, - for standard output [without a name: preview.html]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "preview.html")]
+    pub html: Option<PathBuf>,
+}
+
 /// `loadforge echo`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = ECHO_EXAMPLES)]
@@ -185,9 +194,41 @@ pub struct EchoArgs {
     #[arg(long, value_name = "LIST")]
     pub cpus: Option<String>,
 
-    /// Wait this long before each answer
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    /// How long each answer takes: 2ms, exp:10ms, uniform:1ms..5ms or mix:90%=1ms,10%=50ms
+    #[arg(long, value_name = "LAW", help_heading = CONDUCT, allow_hyphen_values = true)]
     pub delay: Option<String>,
+
+    /// One server for all connections, first come, first served; --delay is how long it works on each request
+    #[arg(long, help_heading = CONDUCT)]
+    pub queue: bool,
+
+    /// Stand still: 1s@30s (once, 30 s in), 200ms/10s (every 10 s); may be given several times
+    #[arg(long, value_name = "TIMES", help_heading = CONDUCT, allow_hyphen_values = true)]
+    pub stall: Vec<String>,
+
+    /// What the times of --stall are counted from
+    #[arg(long, value_name = "WHEN", default_value = "first-request", help_heading = CONDUCT)]
+    pub stall_from: StallFromWord,
+
+    /// Share of requests answered with status 500, such as 1% or 0.01
+    #[arg(long, value_name = "SHARE", help_heading = CONDUCT, allow_hyphen_values = true)]
+    pub error_rate: Option<String>,
+
+    /// Seed of its random numbers [default: 0]
+    #[arg(long, value_name = "N", help_heading = CONDUCT, allow_negative_numbers = true)]
+    pub seed: Option<String>,
+
+    /// Write when each request arrived: for each a 64-bit little-endian number, ns of CLOCK_MONOTONIC
+    #[arg(long, value_name = "FILE", help_heading = TRUTH)]
+    pub arrivals: Option<PathBuf>,
+
+    /// Never sleep: arrivals are seen to the µs, and each thread uses up a CPU
+    #[arg(long, help_heading = TRUTH)]
+    pub busy_poll: bool,
+
+    /// At the end, print all counts on standard output as JSON
+    #[arg(long, help_heading = TRUTH)]
+    pub counts: bool,
 
     /// Status of every answer
     #[arg(long, value_name = "CODE", default_value_t = 200,
@@ -202,6 +243,27 @@ pub struct EchoArgs {
     /// End when this process, which must be the parent, has ended
     #[arg(long, value_name = "PID", hide = true)]
     pub end_with: Option<i32>,
+}
+
+/// `loadforge selftest`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = SELFTEST_EXAMPLES)]
+pub struct SelftestArgs {
+    /// Shorter runs with the same shapes, at most a minute; this is the default
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+
+    /// The table as published, each case with one worker and with several: about half an hour
+    #[arg(long)]
+    pub full: bool,
+
+    /// Print the table as JSON on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Workers of the cases with several [default: 2, or 1 on one CPU]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub workers: Option<String>,
 }
 
 /// Reads an address as people write it: `localhost` and IPv6 in brackets too.
@@ -220,13 +282,13 @@ fn own_address(text: &str) -> Result<IpAddr, String> {
     }
 }
 
-/// The patterns, as words.
+/// What freezes are counted from, as words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PatternWord {
-    /// The same number of users all the time
-    Constant,
-    /// From --users to --ramp-to in a straight line
-    Ramp,
+pub enum StallFromWord {
+    /// The arrival of the first request
+    FirstRequest,
+    /// The start of the server
+    Start,
 }
 
 /// The transports, as words.
@@ -262,15 +324,19 @@ pub enum FormatWord {
     Csv,
 }
 
-const LOAD: &str = "Load";
+const REQUESTS: &str = "Requests and chance";
 const PASS: &str = "Pass or fail";
 const RESULTS: &str = "Results";
 const MACHINE: &str = "This machine";
+const CONDUCT: &str = "How it behaves";
+const TRUTH: &str = "What it saw";
 
 const TOP_EXAMPLES: &str = "\
 First steps:
   loadforge run scenarios/examples/quickstart.toml   a whole run against the built-in server
   loadforge run http://127.0.0.1:8080/               ten users for ten seconds, no file needed
+  loadforge run http://127.0.0.1:8080/ --rate 500    500 requests a second, whatever the answers do
+  loadforge preview shop.toml                        the load over time, drawn
   loadforge validate shop.toml                       everything that is wrong with a scenario file
   loadforge report results/shop-20261121T093000Z     its reports once more
 
@@ -281,7 +347,7 @@ Exit codes:
   1    it could not be run
   2    bad input, nothing was started
   3    a threshold was not met
-  4    the run is INVALID: the generator could not do what was asked
+  4    the run is INVALID: the generator could not do what was asked (0 with --allow-invalid)
   130  ended by a second Ctrl-C";
 
 const RUN_EXAMPLES: &str = "\
@@ -292,6 +358,12 @@ Examples:
       flags win over the file
   loadforge run http://127.0.0.1:8080/ --users 1 --ramp-to 100 --ramp-over 30s --duration 1m
       from 1 user to 100 in half a minute, then half a minute of 100
+  loadforge run http://127.0.0.1:8080/ --rate 500 --max-users 200 --warmup 5s --duration 1m
+      500 requests a second whether they are answered or not; the first 5 s do not count
+  loadforge run shop.toml --rate 50 --pattern spike --peak 500 --spike-at 30s --spike-for 10s --duration 2m
+      a burst of ten times the load; `loadforge preview` with the same flags draws it
+  loadforge run --config nightly.toml --rate 100
+      the flags that nightly.toml holds, and this one over them
   loadforge run shop.toml --threshold 'p99<500ms' --threshold 'p95<80ms@product' --fail-on-error-rate 1%
       exit code 3 unless all of it holds: for a pipeline
   loadforge run http://127.0.0.1:8080/ --format json --output - | jq .response_ms.p99
@@ -299,7 +371,8 @@ Examples:
   loadforge run http://shop.test/ --resolve shop.test:80:10.0.0.7
       try one server of many, with its own name in the Host header
 
-Each user waits for its answer before it goes on (the closed model): a slow target gets fewer requests.
+With --users each user waits for its answer before it goes on (the closed model): a slow target gets fewer requests.
+With --rate work begins on time whatever the target does (the open model): what a slow target delays is in the figures.
 Ctrl-C ends a run in good order and writes its report; a second one ends it at once.";
 
 const REPORT_EXAMPLES: &str = "\
@@ -316,15 +389,41 @@ Examples:
 
 Nothing is sent. Exit code 0 when the file is good, 2 when it is not.";
 
+const PREVIEW_EXAMPLES: &str = "\
+Examples:
+  loadforge preview scenarios/examples/ramp.toml
+  loadforge preview --rate 100 --pattern diurnal --amplitude 80 --period 24h --duration 48h
+  loadforge preview shop.toml --html            writes preview.html
+  loadforge preview shop.toml --html - > a.html
+
+Nothing is sent. It takes the load flags of `run`.";
+
 const ECHO_EXAMPLES: &str = "\
 Examples:
   loadforge echo                          hello, world! on http://127.0.0.1:8080/
   loadforge echo --port 0 --delay 5ms     a free port, named on standard output; 5 ms before each answer
+  loadforge echo --threads 1 --queue --delay exp:10ms
+      one server and its queue: under Poisson arrivals the M/M/1 of textbooks
+  loadforge echo --delay 10ms --stall 1s@30s
+      stands still for a second; what arrives meanwhile is answered 10 ms after its end
+  loadforge echo --arrivals seen.bin --busy-poll --threads 1
+      od -A n -t u8 -w8 -v seen.bin then lists when each request arrived
 
+With fewer threads than CPUs, the last 100 µs before an answer are not slept, so that it leaves on time.
 It answers any path. Some mean more:
   /status/404     this status            /bytes/1000     a body of this size
   /delay/5ms      this much later        /echo           the request's own body
-  /stats          requests and connections so far, as JSON";
+  /stats          requests and connections so far, as JSON
+  /.loadforge/counts     everything counted so far, by status and in bytes; writes --arrivals out";
+
+const SELFTEST_EXAMPLES: &str = "\
+Examples:
+  loadforge selftest                      is this machine good enough, are the figures right?
+  loadforge selftest --full --json        every case, for a record
+
+Known loads are put on the built-in server, whose right answers are known; each row says what was expected and what was measured.
+Exit code 1 when a row fails. A row that is wrong by no more than this machine's own jitter is NOISY MACHINE: neither pass nor
+failure. Let nothing else run meanwhile.";
 
 #[cfg(test)]
 mod tests {
@@ -366,7 +465,7 @@ mod tests {
         let Command::Run(run) = args.command else {
             panic!("run was typed")
         };
-        assert_eq!(run.users.as_deref(), Some("-3"));
-        assert_eq!(run.duration.as_deref(), Some("-5s"));
+        assert_eq!(run.load.users.as_deref(), Some("-3"));
+        assert_eq!(run.load.duration.as_deref(), Some("-5s"));
     }
 }

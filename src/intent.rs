@@ -3,7 +3,7 @@
 //! something impossible has been told everything at once.
 
 use crate::{
-    aim::{Aim, AimError, missing_endpoint},
+    aim::{Aim, AimError, FILE_DURATION, missing_endpoint},
     amounts,
     args::{FormatWord, RunArgs, TransportWord, WireWord},
     complaint::{CommandError, Complaint},
@@ -28,8 +28,10 @@ const GRACEFUL_STOP: Duration = Duration::from_secs(30);
 pub struct Intent {
     /// The file or URL as typed, secrets in a URL's query masked.
     pub source: String,
-    /// How many users for how long.
+    /// How much load for how long.
     pub load: Load,
+    /// Whether an INVALID verdict is not to change the exit code.
+    pub allow_invalid: bool,
     /// What must hold.
     pub thresholds: Vec<Threshold>,
     /// Time limit of a request that has none of its own.
@@ -98,17 +100,22 @@ impl Intent {
     /// When any of it makes no sense; all of it is told.
     pub fn read(args: &RunArgs, here: &Here) -> Result<(Aim, Intent), CommandError> {
         let mut told = Told::default();
-        let aim = told.keep(Aim::read(&args.scenario));
-        let (file_load, default_duration) = match &aim {
-            Some(aim) => (aim.load.clone(), aim.default_duration),
+        let typed = args.scenario.as_deref().unwrap_or_default();
+        let aim = told.keep(Aim::read(typed));
+        let load = match &aim {
+            Some(aim) => aim.decide_load(&args.load, &mut told.complaints),
             // The file is wrong and that has been told; the flags are still checked.
-            None => (FileLoad::default(), GRACEFUL_STOP),
+            None => Load::decide(
+                &args.load,
+                &FileLoad::default(),
+                FILE_DURATION,
+                &mut told.complaints,
+            ),
         };
-        let load = Load::decide(args, file_load, default_duration, &mut told.complaints);
         let placement = place(
             args,
             here,
-            aim.as_ref().is_some_and(|aim| aim.is_echo),
+            aim.as_ref().is_some_and(Aim::is_echo),
             &mut told,
         );
         let aggregator_cpu = told.read(&args.aggregator_cpu, |text| {
@@ -129,12 +136,13 @@ impl Intent {
         });
         let aim = told.into_result(aim)?;
         let intent = Intent {
-            source: mask_query(&args.scenario),
+            source: mask_query(typed),
             load,
+            allow_invalid: args.allow_invalid,
             thresholds: aim.thresholds.iter().cloned().chain(thresholds).collect(),
             time_limit: timeout.or(aim.time_limit).unwrap_or(TIME_LIMIT),
             graceful_stop: graceful_stop.unwrap_or(GRACEFUL_STOP),
-            seed: seed.unwrap_or(here.seed),
+            seed: seed.or(aim.seed).unwrap_or(here.seed),
             placement,
             aggregator_cpu,
             source_ips: source_ips.unwrap_or_default(),
@@ -240,7 +248,7 @@ fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override
         }
     }
     let Some(aim) = aim else { return overrides };
-    let origins = aim.scenario().origins();
+    let origins = aim.origins();
     for unused in overrides
         .iter()
         .filter(|known| !origins.iter().any(|o| known.fits(o)))
@@ -268,7 +276,7 @@ fn typed_thresholds(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<T
     for text in &args.threshold {
         match Threshold::parse(text, None) {
             Ok(threshold) => {
-                let missing = aim.and_then(|aim| missing_endpoint(&threshold, aim.scenario()));
+                let missing = aim.and_then(|aim| missing_endpoint(&threshold, &aim.endpoints()));
                 told.complaints
                     .extend(missing.map(|(message, remedy)| Complaint::new(message, remedy)));
                 thresholds.push(threshold);

@@ -10,6 +10,8 @@ mod amounts;
 mod args;
 mod commands;
 mod complaint;
+mod conduct;
+mod config;
 mod cpus;
 mod exit;
 mod intent;
@@ -18,17 +20,19 @@ mod machine;
 mod mask;
 mod preflight;
 mod resolve;
+mod selftest;
 mod sources;
 mod target;
 
 pub mod prelude;
 
 use clap::Parser;
-use std::process::ExitCode;
+use std::{ffi::OsString, path::Path, process::ExitCode};
 
 /// Reads the process's arguments, does what they ask and gives back the exit code.
 pub fn command_line() -> ExitCode {
-    let args = match args::Args::try_parse() {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let args = match args::Args::try_parse_from(&typed) {
         Ok(args) => args,
         Err(error) => {
             // The terminal may be gone; there is nobody left to tell.
@@ -43,10 +47,15 @@ pub fn command_line() -> ExitCode {
         }
     };
     let outcome = match &args.command {
-        args::Command::Run(run) => commands::run::run(run),
+        args::Command::Run(run) => match &run.config {
+            None => commands::run::run(run),
+            Some(path) => run_by_config(path, &typed),
+        },
+        args::Command::Preview(preview) => commands::preview::preview(preview),
         args::Command::Report(report) => commands::report::report(report),
         args::Command::Validate(validate) => commands::validate::validate(validate),
         args::Command::Echo(echo) => commands::echo::echo(echo),
+        args::Command::Selftest(selftest) => commands::selftest::selftest(selftest),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -54,5 +63,13 @@ pub fn command_line() -> ExitCode {
             complaint::print(&error);
             error.exit.into()
         }
+    }
+}
+
+/// `loadforge run --config FILE`: the same command with the file's words put in.
+fn run_by_config(path: &Path, typed: &[OsString]) -> Result<exit::Exit, complaint::CommandError> {
+    match config::apply(path, typed)?.command {
+        args::Command::Run(run) => commands::run::run(&run),
+        _ => unreachable!("the second word is still `run`"),
     }
 }

@@ -51,6 +51,14 @@ impl EchoTarget {
     /// # Errors
     /// When it cannot be started or ends at once.
     pub fn start(on: &[u32]) -> Result<EchoTarget, TargetError> {
+        EchoTarget::start_with(on, &[])
+    }
+
+    /// The same with further flags of `loadforge echo`.
+    ///
+    /// # Errors
+    /// As `start`.
+    pub fn start_with(on: &[u32], flags: &[String]) -> Result<EchoTarget, TargetError> {
         let mut command = Command::new("/proc/self/exe");
         command
             .args([
@@ -61,6 +69,7 @@ impl EchoTarget {
                 &std::process::id().to_string(),
             ])
             .args(["--threads", &on.len().max(1).to_string()])
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             // A group of its own: Ctrl-C in the terminal is for the run, which still drains its requests to this target.

@@ -3,7 +3,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use loadforge_analysis::{
-    EndpointId, GeneratorWindow, Phase, Totals, UserCounts, Window, WindowFacts,
+    EndpointId, GeneratorWindow, LoadPhase, Phase, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{RecordKind, RequestRecord};
 use loadforge_scenarios::{ErrorKind, Method};
@@ -49,6 +49,7 @@ fn facts() -> WindowFacts {
         at_s: 1.0,
         length_s: 1.0,
         phase: Phase::Running,
+        load_phase: LoadPhase::default(),
         users: UserCounts::default(),
         generator: GeneratorWindow::default(),
         totals: Totals::default(),

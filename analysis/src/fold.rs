@@ -1,18 +1,22 @@
 //! Snapshots folded into a run's summary. The live run folds them as they are made, `loadforge report` as it reads
 //! them from disk, a killed run's included: the same code gives the same figures.
-//! Neighbours: `window.rs` makes snapshots, `verdict.rs` and `threshold.rs` judge the summary.
-//! Invariant: memory does not grow with the run's length.
+//! Neighbours: `window.rs` makes snapshots, `fold/` has the phases and the generator, `verdict.rs` and `threshold.rs`
+//! judge the summary. Invariants: memory does not grow with the run's length; what a warm-up or cool-down did is in the
+//! counts of requests and in its own phase, and in no other figure.
+
+mod generator;
+mod phases;
 
 use crate::{
-    EndpointSummary, EndpointWindow, ErrorCount, Event, EventKind, GeneratorSummary,
-    GeneratorWindow, JudgeFacts, LatencyHistogram, MAX_ENDPOINTS, OTHER_ENDPOINT, Phase,
-    RequestTotals, RunHistograms, RunInfo, RunOutcome, RunSummary, SUMMARY_SCHEMA, Snapshot,
-    Threshold, ThresholdResult, Totals, UserPeaks, Verdict, VerdictLevel, WindowCounts, judge,
-    method_word,
-    verdict::BUSY_PERCENT,
+    EndpointSummary, EndpointWindow, ErrorCount, Event, EventKind, JudgeFacts, LatencyHistogram,
+    MAX_ENDPOINTS, OTHER_ENDPOINT, RateSummary, RequestTotals, RunHistograms, RunInfo, RunOutcome,
+    RunSummary, SUMMARY_SCHEMA, Snapshot, Threshold, ThresholdResult, Totals, UserPeaks, Verdict,
+    VerdictLevel, WindowCounts, judge, method_word,
     window::{add_detail, per_second, share},
 };
-use loadforge_scenarios::{ErrorKind, Method};
+use generator::{GeneratorFold, WorkerFold};
+use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
+use phases::{MeasuredFold, PhaseFold};
 use std::collections::BTreeMap;
 
 /// Most events kept; a worker that writes a line per request to its standard error stream must not fill the memory.
@@ -40,6 +44,8 @@ pub struct RunFold {
     totals: Totals,
     duration_s: f64,
     peak_users: u64,
+    measured: MeasuredFold,
+    phases: Vec<PhaseFold>,
     generator: GeneratorFold,
 }
 
@@ -56,35 +62,6 @@ struct EndpointFold {
     service: LatencyHistogram,
 }
 
-/// The generator's figures.
-#[derive(Clone, Debug, Default)]
-struct GeneratorFold {
-    workers: Vec<WorkerFold>,
-    workers_lost: u32,
-    /// Percent times seconds.
-    supervisor_cpu: f64,
-    seconds: f64,
-    peak_memory_bytes: u64,
-    ring_stalls: u64,
-    receive_starvations: u64,
-    missed_heartbeats: u64,
-    /// Whether the run was already draining when the next window began.
-    draining: bool,
-}
-
-/// One worker's seconds under load.
-#[derive(Clone, Copy, Debug, Default)]
-struct WorkerFold {
-    /// Seconds under load and alive.
-    seconds: f64,
-    /// Of these, seconds at `BUSY_PERCENT` and above.
-    busy_seconds: f64,
-    /// Percent times seconds.
-    cpu: f64,
-    /// Percent times seconds.
-    spin: f64,
-}
-
 impl RunFold {
     /// A run without a second yet.
     pub fn new() -> RunFold {
@@ -93,16 +70,12 @@ impl RunFold {
 
     /// Adds the next second.
     pub fn add(&mut self, snapshot: &Snapshot) {
-        self.histograms.response.add(&snapshot.latency.response);
-        self.histograms.service.add(&snapshot.latency.service);
-        self.histograms.lag.add(&snapshot.latency.lag);
+        let measured = snapshot.load_phase.role == PhaseRole::Measured;
+        self.measured.add(snapshot, &self.totals, measured);
+        phases::add(&mut self.phases, snapshot, &self.totals);
         add_counts(&mut self.counts, &snapshot.requests);
-        add_map(&mut self.status, &snapshot.status);
-        for error in &snapshot.errors {
-            add_detail(&mut self.errors, error.kind, &error.detail, error.count);
-        }
-        for endpoint in &snapshot.endpoints {
-            self.endpoint(endpoint).add(endpoint);
+        if measured {
+            self.add_figures(snapshot);
         }
         for event in &snapshot.events {
             self.generator.workers_lost += u32::from(event.kind == EventKind::WorkerLost);
@@ -115,11 +88,24 @@ impl RunFold {
         self.totals = snapshot.totals;
         self.duration_s = self.duration_s.max(snapshot.at_s);
         self.peak_users = self.peak_users.max(snapshot.users.active);
-        self.generator
-            .add(&snapshot.generator, snapshot.length_s, snapshot.phase);
+        self.generator.add(snapshot, measured);
     }
 
-    /// The run's whole latencies so far.
+    /// Adds what only measured seconds have a part in.
+    fn add_figures(&mut self, snapshot: &Snapshot) {
+        self.histograms.response.add(&snapshot.latency.response);
+        self.histograms.service.add(&snapshot.latency.service);
+        self.histograms.lag.add(&snapshot.latency.lag);
+        add_map(&mut self.status, &snapshot.status);
+        for error in &snapshot.errors {
+            add_detail(&mut self.errors, error.kind, &error.detail, error.count);
+        }
+        for endpoint in &snapshot.endpoints {
+            self.endpoint(endpoint).add(endpoint);
+        }
+    }
+
+    /// The latencies of all measured requests so far.
     pub fn histograms(&self) -> &RunHistograms {
         &self.histograms
     }
@@ -131,6 +117,7 @@ impl RunFold {
             RunOutcome::Aborted => self.totals.settled(),
             RunOutcome::Completed | RunOutcome::Interrupted => self.totals,
         };
+        let measured = self.measured.summary(self.duration_s);
         let mut summary = RunSummary {
             schema: SUMMARY_SCHEMA.to_owned(),
             name: info.name.clone(),
@@ -142,12 +129,19 @@ impl RunFold {
                 reasons: Vec::new(),
             },
             model: info.model,
-            requests: self.request_totals(totals),
-            error_rate: share(totals.failed, totals.ok.saturating_add(totals.failed)),
+            rate: RateSummary {
+                target_peak: info.rate_peak,
+                offered_mean: per_second(measured.intended, measured.seconds),
+                max_rps: info.max_rps,
+            },
+            requests: self.request_totals(totals, measured.rps_mean),
+            error_rate: share(measured.failed, measured.done),
             response_ms: self.histograms.response.percentiles(),
             service_ms: self.histograms.service.percentiles(),
             lag_ms: self.histograms.lag.percentiles(),
-            endpoints: self.endpoint_summaries(),
+            endpoints: self.endpoint_summaries(measured.seconds),
+            phases: self.phases.iter().map(PhaseFold::summary).collect(),
+            measured,
             errors: self.error_list(),
             status: self.status.clone(),
             users: UserPeaks {
@@ -193,7 +187,7 @@ impl RunFold {
         ))
     }
 
-    fn request_totals(&self, totals: Totals) -> RequestTotals {
+    fn request_totals(&self, totals: Totals, rps_mean: f64) -> RequestTotals {
         RequestTotals {
             intended: totals.intended,
             sent: totals.sent,
@@ -202,7 +196,7 @@ impl RunFold {
             failed: totals.failed,
             unknown: totals.unknown,
             lost: totals.lost,
-            rps_mean: per_second(totals.ok.saturating_add(totals.failed), self.duration_s),
+            rps_mean,
             bytes_in: self.counts.bytes_in,
             bytes_out: self.counts.bytes_out,
             retried: self.counts.retried,
@@ -238,12 +232,12 @@ impl RunFold {
     }
 
     /// Busiest first, then by name, so that the order is the same on every reading.
-    fn endpoint_summaries(&self) -> Vec<EndpointSummary> {
+    fn endpoint_summaries(&self, seconds: f64) -> Vec<EndpointSummary> {
         let mut sorted: Vec<&EndpointFold> = self.endpoints.iter().collect();
         sorted.sort_by(|a, b| (b.done, &a.name, a.method).cmp(&(a.done, &b.name, b.method)));
         sorted
             .into_iter()
-            .map(|entry| entry.summary(self.duration_s))
+            .map(|entry| entry.summary(seconds))
             .collect()
     }
 
@@ -281,80 +275,18 @@ impl EndpointFold {
         self.service.add(&window.service);
     }
 
-    fn summary(&self, duration_s: f64) -> EndpointSummary {
+    fn summary(&self, seconds: f64) -> EndpointSummary {
         EndpointSummary {
             name: self.name.clone(),
             method: method_word(self.method),
             sent: self.done,
             failed: self.failed,
-            rps_mean: per_second(self.done, duration_s),
+            rps_mean: per_second(self.done, seconds),
             response_ms: self.response.percentiles(),
             service_ms: self.service.percentiles(),
             status: self.status.clone(),
             errors: self.errors.clone(),
         }
-    }
-}
-
-impl GeneratorFold {
-    fn add(&mut self, window: &GeneratorWindow, length_s: f64, phase: Phase) {
-        self.supervisor_cpu += window.supervisor_cpu_percent * length_s;
-        self.seconds += length_s;
-        self.peak_memory_bytes = self.peak_memory_bytes.max(window.memory_bytes);
-        self.ring_stalls += window.ring_stalls;
-        self.receive_starvations += window.receive_starvations;
-        self.missed_heartbeats += window.missed_heartbeats;
-        // A worker that waits for the last answers idles: the drain would water down how busy it was under load.
-        // The window in which the drain began still counts as load.
-        let under_load = !self.draining;
-        self.draining = phase == Phase::Draining;
-        if !under_load {
-            return;
-        }
-        let workers = window.cpu_percent.len();
-        if self.workers.len() < workers {
-            self.workers.resize(workers, WorkerFold::default());
-        }
-        for (index, worker) in self.workers.iter_mut().enumerate().take(workers) {
-            if window.alive.get(index).copied().unwrap_or(true) {
-                let cpu = window.cpu_percent[index];
-                worker.seconds += length_s;
-                worker.busy_seconds += if cpu >= BUSY_PERCENT { length_s } else { 0.0 };
-                worker.cpu += cpu * length_s;
-                worker.spin += window.spin_percent.get(index).unwrap_or(&0.0) * length_s;
-            }
-        }
-    }
-
-    fn summary(&self, info: &RunInfo) -> GeneratorSummary {
-        GeneratorSummary {
-            workers: info.workers,
-            workers_lost: self.workers_lost,
-            cpus: info.cpus.clone(),
-            transport: info.transport.clone(),
-            wire: info.wire.clone(),
-            cpu_percent: self
-                .workers
-                .iter()
-                .map(|w| mean(w.cpu, w.seconds))
-                .collect(),
-            spin_percent: self
-                .workers
-                .iter()
-                .map(|w| mean(w.spin, w.seconds))
-                .collect(),
-            supervisor_cpu_percent: mean(self.supervisor_cpu, self.seconds),
-            peak_memory_bytes: self.peak_memory_bytes,
-            ring_stalls: self.ring_stalls,
-            receive_starvations: self.receive_starvations,
-            missed_heartbeats: self.missed_heartbeats,
-        }
-    }
-}
-
-impl WorkerFold {
-    fn busy_share(&self) -> f64 {
-        mean(self.busy_seconds, self.seconds)
     }
 }
 
@@ -370,15 +302,12 @@ fn evaluate(text: &str, summary: &RunSummary) -> ThresholdResult {
     }
 }
 
-/// A sum weighted by seconds, over these seconds; 0 over none.
-fn mean(sum: f64, seconds: f64) -> f64 {
-    if seconds > 0.0 { sum / seconds } else { 0.0 }
-}
-
 fn add_counts(sum: &mut WindowCounts, window: &WindowCounts) {
     sum.done += window.done;
     sum.ok += window.ok;
     sum.failed += window.failed;
+    sum.offered += window.offered;
+    sum.sent += window.sent;
     sum.not_sent += window.not_sent;
     sum.retried += window.retried;
     sum.connects += window.connects;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    NO_DETAIL, Window, WindowFacts,
+    NO_DETAIL, Phase, Window, WindowFacts,
     sample::{answered, facts, failed, run_info, summary_of, three_seconds},
 };
 use proptest::{collection::vec, prelude::*};

@@ -2,7 +2,7 @@
 //! Reads records and knows nothing of sockets, processes or screens.
 //!
 //! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots), `summary.rs`,
-//! `fold.rs` (snapshots to a summary), `verdict.rs`, `threshold.rs`. `docs/accuracy.md` gives the reasons.
+//! `fold.rs` and `fold/` (snapshots to a summary), `verdict.rs`, `threshold.rs`. `docs/accuracy.md` gives the reasons.
 
 #![forbid(unsafe_code)]
 
@@ -20,20 +20,20 @@ mod window;
 
 pub use fold::{RunFacts, RunFold};
 pub use histogram::LatencyHistogram;
-pub use run_info::{Machine, RUN_SCHEMA, RunInfo};
+pub use run_info::{Machine, PartInfo, PhaseInfo, RUN_SCHEMA, RunInfo};
 pub use snapshot::{
-    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, Phase,
+    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LoadPhase, Phase,
     SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
 };
 pub use summary::{
-    EndpointSummary, GeneratorSummary, LoadModel, Percentiles, RequestTotals, RunHistograms,
-    RunOutcome, RunSummary, SUMMARY_SCHEMA, ThresholdResult, UserPeaks, Verdict, VerdictLevel,
-    method_word,
+    EndpointSummary, GeneratorSummary, LoadModel, MeasuredSummary, Percentiles, PhaseSummary,
+    RateSummary, RequestTotals, RunHistograms, RunOutcome, RunSummary, SUMMARY_SCHEMA,
+    ThresholdResult, UserPeaks, Verdict, VerdictLevel, method_word,
 };
 pub use threshold::{Threshold, ThresholdError};
 pub use verdict::{
     BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_REQUESTS, LAG_SHARE, NOT_SENT_SHARE,
-    judge,
+    STEAL_PERCENT, judge,
 };
 pub use window::{
     EndpointId, MAX_DETAILS, MAX_ENDPOINTS, NO_DETAIL, OTHER_DETAIL, OTHER_ENDPOINT, Window,

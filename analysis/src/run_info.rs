@@ -3,6 +3,7 @@
 //! from an environment variable.
 
 use crate::LoadModel;
+use loadforge_scenarios::PhaseRole;
 use serde::{Deserialize, Serialize};
 
 /// The schema name in `run.json`.
@@ -29,8 +30,23 @@ pub struct RunInfo {
     pub load: String,
     /// Planned length in seconds.
     pub duration_s: f64,
-    /// Most users asked for.
+    /// Most users asked for; in the open model, most that there may be.
     pub target_peak: u64,
+    /// Most arrivals a second asked for; 0 in the closed model.
+    #[serde(default)]
+    pub rate_peak: f64,
+    /// Most requests a second that may be sent, if bounded.
+    #[serde(default)]
+    pub max_rps: Option<f64>,
+    /// Scenarios that run side by side, when there is more than one.
+    #[serde(default)]
+    pub parts: Vec<PartInfo>,
+    /// The plan's phases, in their order; none when the run is one measured whole.
+    #[serde(default)]
+    pub phases: Vec<PhaseInfo>,
+    /// Whether an INVALID verdict is not to change the exit code.
+    #[serde(default)]
+    pub allow_invalid: bool,
     /// Most requests to send, if bounded.
     pub max_requests: Option<u64>,
     /// Time limit of a request in seconds.
@@ -55,6 +71,30 @@ pub struct RunInfo {
     pub thresholds: Vec<String>,
     /// The machine.
     pub machine: Machine,
+}
+
+/// One of several scenarios that run side by side.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PartInfo {
+    /// The scenario's name; its endpoints are shown as `name/endpoint`.
+    pub name: String,
+    /// Which side sets its pace.
+    pub model: LoadModel,
+    /// Its load in words.
+    pub load: String,
+}
+
+/// A phase of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseInfo {
+    /// What it is called.
+    pub name: String,
+    /// When it begins, in seconds since the start of the run.
+    pub from_s: f64,
+    /// When it ends, in seconds since the start of the run.
+    pub until_s: f64,
+    /// What it is for.
+    pub role: PhaseRole,
 }
 
 /// The machine that generated the load.

@@ -2,8 +2,8 @@
 //! Invariant: the figures are given by hand, so that a test can say what must come out.
 
 use crate::{
-    GeneratorWindow, LoadModel, Machine, Phase, RUN_SCHEMA, RunFacts, RunFold, RunInfo, RunOutcome,
-    RunSummary, Snapshot, Totals, UserCounts, Window, WindowFacts,
+    GeneratorWindow, LoadModel, LoadPhase, Machine, Phase, RUN_SCHEMA, RunFacts, RunFold, RunInfo,
+    RunOutcome, RunSummary, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{FLAG_CONNECTED, RecordKind, RequestRecord};
 use loadforge_scenarios::{ErrorKind, Method};
@@ -38,9 +38,11 @@ pub(crate) fn facts(second: u64, totals: Totals) -> WindowFacts {
         at_s: second as f64,
         length_s: 1.0,
         phase: Phase::Running,
+        load_phase: LoadPhase::default(),
         users: UserCounts {
             active: 2 * second,
             target: 2 * second,
+            target_rate: 0.0,
             in_flight: 1,
         },
         generator: GeneratorWindow {
@@ -119,6 +121,11 @@ pub(crate) fn run_info() -> RunInfo {
         load: "ramp from 2 to 6 users over 3s".to_owned(),
         duration_s: 3.0,
         target_peak: 6,
+        rate_peak: 0.0,
+        max_rps: None,
+        parts: Vec::new(),
+        phases: Vec::new(),
+        allow_invalid: false,
         max_requests: None,
         timeout_s: 2.0,
         graceful_stop_s: 30.0,

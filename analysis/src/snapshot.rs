@@ -3,7 +3,7 @@
 //! `snapshots.jsonl`. Invariant: folding all snapshots of a run gives the run's figures exactly, percentiles included.
 
 use crate::LatencyHistogram;
-use loadforge_scenarios::{ErrorKind, Method};
+use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub length_s: f64,
     /// Where the run stood.
     pub phase: Phase,
+    /// The plan's phase that the window belongs to.
+    #[serde(default)]
+    pub load_phase: LoadPhase,
     /// Virtual users in the window.
     pub users: UserCounts,
     /// What was done in the window.
@@ -49,10 +52,26 @@ pub struct Snapshot {
     pub endpoints: Vec<EndpointWindow>,
     /// How the generator itself was doing.
     pub generator: GeneratorWindow,
+    /// Requests told of in this window, by the second of the run in which they were due. Added up over all snapshots it
+    /// is the series of what was asked for, each request at its own time; not-sent ones are in it.
+    #[serde(default)]
+    pub offered_at: BTreeMap<u64, u64>,
+    /// Requests told of in this window, by the second of the run in which they were sent.
+    #[serde(default)]
+    pub sent_at: BTreeMap<u64, u64>,
     /// Counts since the start of the run, for the conservation check.
     pub totals: Totals,
     /// What else happened: a worker lost, a drain begun.
     pub events: Vec<Event>,
+}
+
+/// The plan's phase that a window belongs to. A window that lies only partly in a measured phase is not measured.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadPhase {
+    /// Its name; empty when the plan has no phases.
+    pub name: String,
+    /// What it is for.
+    pub role: PhaseRole,
 }
 
 /// Virtual users in one window, looked at every few ms.
@@ -62,6 +81,9 @@ pub struct UserCounts {
     pub active: u64,
     /// Most users the pattern asked for at any look.
     pub target: u64,
+    /// Arrivals a second that the plan asked for at the last look; 0 in the closed model.
+    #[serde(default)]
+    pub target_rate: f64,
     /// Requests under way at the last look.
     pub in_flight: u64,
 }
@@ -75,6 +97,12 @@ pub struct WindowCounts {
     pub ok: u64,
     /// Requests that failed.
     pub failed: u64,
+    /// Requests that became due since the last snapshot, as the workers' counters had it when the window was closed.
+    #[serde(default)]
+    pub offered: u64,
+    /// Requests sent since the last snapshot, as the workers' counters had it when the window was closed.
+    #[serde(default)]
+    pub sent: u64,
     /// Requests that were due and never begun.
     pub not_sent: u64,
     /// Requests sent a second time because the server had closed the idle connection.
@@ -143,12 +171,27 @@ pub struct GeneratorWindow {
     pub spin_percent: Vec<f64>,
     /// By worker: whether it is alive.
     pub alive: Vec<bool>,
+    /// By worker: time that the hypervisor kept its CPU from this machine, in percent.
+    #[serde(default)]
+    pub steal_percent: Vec<f64>,
+    /// Times the kernel took the CPU from a worker that wanted to go on, all workers together.
+    #[serde(default)]
+    pub involuntary_switches: u64,
+    /// Descriptors open in all processes together; 0 when they were not counted in this window.
+    #[serde(default)]
+    pub descriptors: u64,
+    /// TCP segments that this machine sent again, whatever program they belong to.
+    #[serde(default)]
+    pub retransmits: u64,
     /// CPU time of the supervisor and its threads, in percent of one CPU.
     pub supervisor_cpu_percent: f64,
     /// Times a worker found its ring full and had to use the spill.
     pub ring_stalls: u64,
     /// Receives that found no buffer and had to be made again.
     pub receive_starvations: u64,
+    /// Turns in which the kernel had more to tell than its queue of completions held; nothing is lost.
+    #[serde(default)]
+    pub completion_overflows: u64,
     /// Heartbeats that came more than a second late.
     pub missed_heartbeats: u64,
     /// Proportional set size of all processes together, in bytes; 0 when it was not read in this window.

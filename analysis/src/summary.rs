@@ -1,7 +1,7 @@
 //! What a whole run came to: `summary.json`, a contract that others read (names and meaning are kept; more may be added).
 //! Neighbours: folded from snapshots by `fold.rs`, judged by `verdict.rs` and `threshold.rs`, shown by the reporter.
 
-use loadforge_scenarios::{ErrorKind, Method};
+use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -70,8 +70,15 @@ pub struct RunSummary {
     pub verdict: Verdict,
     /// Which side set the pace.
     pub model: LoadModel,
-    /// Counts of requests.
+    /// The rate asked for and offered.
+    #[serde(default)]
+    pub rate: RateSummary,
+    /// Counts of requests, over the whole run; `rps_mean` alone is over the measured part.
     pub requests: RequestTotals,
+    /// The part of the run that counts. All figures from here on, `users`, `generator`, `phases` and `events` aside, are of
+    /// this part.
+    #[serde(default)]
+    pub measured: MeasuredSummary,
     /// Failed share of the requests done, 0 to 1.
     pub error_rate: f64,
     /// Done − intended, in ms.
@@ -86,6 +93,9 @@ pub struct RunSummary {
     pub errors: Vec<ErrorCount>,
     /// Requests done by status code; 0 where no answer came.
     pub status: BTreeMap<u16, u64>,
+    /// Each phase of the plan by itself, in the order of time; none when the plan has none.
+    #[serde(default)]
+    pub phases: Vec<PhaseSummary>,
     /// Users at their peak.
     pub users: UserPeaks,
     /// The generator's own figures.
@@ -113,7 +123,7 @@ pub struct RequestTotals {
     pub unknown: u64,
     /// Records that could not be delivered.
     pub lost: u64,
-    /// Requests done per second over the whole duration.
+    /// Requests done per second of the measured part.
     pub rps_mean: f64,
     /// Bytes received.
     pub bytes_in: u64,
@@ -127,6 +137,71 @@ pub struct RequestTotals {
     pub iterations: u64,
     /// Of these, failed.
     pub iterations_failed: u64,
+}
+
+/// The rate that was asked for, in arrivals a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RateSummary {
+    /// Highest rate of the plan; 0 in the closed model.
+    pub target_peak: f64,
+    /// Requests that became due per second of the measured part, those that were never sent included.
+    pub offered_mean: f64,
+    /// Most requests a second that were let through, if bounded.
+    pub max_rps: Option<f64>,
+}
+
+/// The part of a run whose figures count: all of it but warm-up and cool-down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredSummary {
+    /// When its first second began, in seconds since the start of the run.
+    pub from_s: f64,
+    /// When its last second ended, in seconds since the start of the run.
+    pub until_s: f64,
+    /// Its length without the seconds in between that were not measured.
+    pub seconds: f64,
+    /// Requests that became due in it.
+    pub intended: u64,
+    /// Requests that were given up in it without having been begun.
+    pub not_sent: u64,
+    /// Requests done in it: `ok + failed`.
+    pub done: u64,
+    /// Requests that succeeded.
+    pub ok: u64,
+    /// Requests that failed.
+    pub failed: u64,
+    /// Requests done per second.
+    pub rps_mean: f64,
+}
+
+/// One phase of the plan over a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseSummary {
+    /// What it is called.
+    pub name: String,
+    /// What it was for: only a measured one counts in the run's own figures.
+    pub role: PhaseRole,
+    /// When its first second began, in seconds since the start of the run.
+    pub from_s: f64,
+    /// When its last second ended, in seconds since the start of the run.
+    pub until_s: f64,
+    /// Requests that became due in it.
+    pub intended: u64,
+    /// Requests that were given up in it without having been begun.
+    pub not_sent: u64,
+    /// Requests done in it.
+    pub done: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Requests done per second.
+    pub rps_mean: f64,
+    /// Failed share of the requests done, 0 to 1.
+    pub error_rate: f64,
+    /// Response time in ms.
+    pub response_ms: Percentiles,
+    /// Service time in ms.
+    pub service_ms: Percentiles,
+    /// Lag in ms.
+    pub lag_ms: Percentiles,
 }
 
 /// The figures of one latency in ms; all 0 when there was no sample.
@@ -184,7 +259,7 @@ pub struct EndpointSummary {
 pub struct UserPeaks {
     /// Most users alive at the end of any second.
     pub peak: u64,
-    /// Most users asked for.
+    /// Most users asked for; in the open model, most that there could be.
     pub target_peak: u64,
 }
 
@@ -205,6 +280,18 @@ pub struct GeneratorSummary {
     pub cpu_percent: Vec<f64>,
     /// By worker: mean spinning in percent of one CPU.
     pub spin_percent: Vec<f64>,
+    /// By worker: mean time that the hypervisor kept its CPU from this machine, in percent.
+    #[serde(default)]
+    pub steal_percent: Vec<f64>,
+    /// Times the kernel took the CPU from a worker that wanted to go on.
+    #[serde(default)]
+    pub involuntary_switches: u64,
+    /// Most descriptors open in all processes together.
+    #[serde(default)]
+    pub descriptors_peak: u64,
+    /// TCP segments that this machine sent again, whatever program they belong to.
+    #[serde(default)]
+    pub retransmits: u64,
     /// Mean CPU of the supervisor in percent of one CPU.
     pub supervisor_cpu_percent: f64,
     /// Most memory of all processes together in bytes (proportional set size).
@@ -213,6 +300,9 @@ pub struct GeneratorSummary {
     pub ring_stalls: u64,
     /// Receives that found no buffer and had to be made again.
     pub receive_starvations: u64,
+    /// Turns in which the kernel had more to tell than its queue of completions held; nothing is lost.
+    #[serde(default)]
+    pub completion_overflows: u64,
     /// Heartbeats that came more than a second late.
     pub missed_heartbeats: u64,
 }

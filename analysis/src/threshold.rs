@@ -1,6 +1,6 @@
 //! Thresholds: what a run must reach to pass, such as `p99 < 500ms @product`. Neighbours: the command line and
 //! scenario files give expressions, `fold.rs` evaluates them on the summary, exit code 3 says that one did not hold.
-//! Invariant: where nothing was measured, a threshold does not hold.
+//! Invariants: where nothing was measured, a threshold does not hold; warm-up and cool-down have no part in it.
 //!
 //! ```text
 //! expression = [ "response." | "service." | "lag." ] metric operator value [ "@" endpoint ]
@@ -11,7 +11,7 @@
 //! endpoint   = a request's name, or its method and name, such as `GET product`
 //! ```
 
-use crate::{EndpointSummary, ErrorCount, Percentiles, RunSummary, ThresholdResult};
+use crate::{EndpointSummary, ErrorCount, LoadModel, Percentiles, RunSummary, ThresholdResult};
 use loadforge_scenarios::ErrorKind;
 use std::{collections::BTreeMap, fmt};
 
@@ -383,7 +383,7 @@ impl Failing<'_> {
 impl Metric {
     /// Of all requests, in ms, as a share of 1 or per second; `None` without a sample.
     fn of_run(self, summary: &RunSummary) -> Option<f64> {
-        let done = summary.requests.done();
+        let done = summary.measured.done;
         let checks = summary
             .errors
             .iter()
@@ -392,7 +392,7 @@ impl Metric {
             Metric::Latency(Series::Response, (_, figure)) => figure(&summary.response_ms),
             Metric::Latency(Series::Service, (_, figure)) => figure(&summary.service_ms),
             Metric::Latency(Series::Lag, (_, figure)) => figure(&summary.lag_ms),
-            Metric::ErrorRate => summary.error_rate,
+            Metric::ErrorRate => error_rate(summary),
             Metric::Checks => without(checks.map(|ErrorCount { count, .. }| count).sum(), done),
             Metric::Rps => summary.requests.rps_mean,
         })
@@ -417,6 +417,17 @@ impl Metric {
             Metric::Rps => Some(endpoint.rps_mean),
         }
     }
+}
+
+/// The failed share of what was asked for. In the open model an arrival that was never sent is a visitor who got no
+/// answer: it counts as failed, or a generator out of users would make a target look reliable.
+fn error_rate(summary: &RunSummary) -> f64 {
+    let unsent = match summary.model {
+        LoadModel::Open => summary.measured.not_sent,
+        LoadModel::Closed => 0,
+    };
+    let measured = &summary.measured;
+    crate::window::share(measured.failed + unsent, measured.done + unsent)
 }
 
 impl Operator {

@@ -264,6 +264,8 @@ fn a_count_exactly_at_a_limit_is_not_tipped_over_by_rounding() {
     let mut summary = summary();
     for failed in 0..=100u64 {
         summary.requests.failed = failed;
+        summary.measured.failed = failed;
+        summary.measured.done = 100;
         summary.requests.ok = 100 - failed;
         summary.error_rate = crate::window::share(failed, 100);
         let passes = |expr: String| {

@@ -25,6 +25,10 @@ pub const LAG_REQUESTS: u64 = 1_000;
 /// Share of the requests asked for that may go unsent: above it an open model was not offered the load asked for.
 pub const NOT_SENT_SHARE: f64 = 0.001;
 
+/// Mean steal in percent of a worker's CPU from which a run is SUSPECT: the hypervisor then takes 50 ms of each second
+/// away, in slices of ms that look like the target's latencies.
+pub const STEAL_PERCENT: f64 = 5.0;
+
 /// What the verdict needs beside the summary.
 #[derive(Clone, Debug)]
 pub struct JudgeFacts {
@@ -38,18 +42,19 @@ pub struct JudgeFacts {
 pub fn judge(summary: &RunSummary, facts: &JudgeFacts) -> Verdict {
     let mut reasons: Vec<(VerdictLevel, String)> = [
         aborted(summary),
-        nothing_done(summary),
+        nothing_measured(summary),
         conservation(facts),
-        not_sent(summary),
-    ]
-    .into_iter()
-    .chain([
+        not_sent(summary, facts),
+        not_sent_outside(summary),
         busy(summary, facts),
         lag(summary),
+        steal(summary),
         lost(summary),
         unknown(summary),
-    ])
-    .chain([workers_lost(summary), heartbeats(summary)])
+        workers_lost(summary),
+        heartbeats(summary),
+    ]
+    .into_iter()
     .flatten()
     .collect();
     reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
@@ -78,7 +83,10 @@ fn aborted(summary: &RunSummary) -> Reason {
     }
     let unanswered = match summary.requests.unknown {
         0 => String::new(),
-        count => format!(", and {count} requests were still unanswered"),
+        count => format!(
+            ", and {} still unanswered",
+            counted(count, "request was", "requests were")
+        ),
     };
     invalid(format!(
         "the run broke off after {:.1} s: what came later is missing{unanswered}",
@@ -86,11 +94,17 @@ fn aborted(summary: &RunSummary) -> Reason {
     ))
 }
 
-fn nothing_done(summary: &RunSummary) -> Reason {
-    if summary.requests.done() > 0 {
+fn nothing_measured(summary: &RunSummary) -> Reason {
+    if summary.measured.done > 0 {
         return None;
     }
-    invalid("no request was done: there is nothing to measure".to_owned())
+    match summary.requests.done() {
+        0 => invalid("no request was done: there is nothing to measure".to_owned()),
+        done => invalid(format!(
+            "nothing was measured: {} done, all of them in warm-up or cool-down, and these do not count",
+            counted(done, "request was", "requests were")
+        )),
+    }
 }
 
 fn conservation(facts: &JudgeFacts) -> Reason {
@@ -101,29 +115,84 @@ fn conservation(facts: &JudgeFacts) -> Reason {
 }
 
 /// The closed model asks for users, not for a rate: what a lost worker's users did not send is a flaw, not a breach.
-fn not_sent(summary: &RunSummary) -> Reason {
-    let requests = &summary.requests;
-    let share = crate::window::share(requests.not_sent, requests.intended);
+fn not_sent(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
+    let measured = &summary.measured;
+    let share = crate::window::share(measured.not_sent, measured.intended);
     if share <= NOT_SENT_SHARE {
         return None;
     }
     let words = format!(
         "{} of {} requests asked for were never sent ({:.2} %, at most {:.1} % may be): \
          the target did not get the load that was asked for",
-        requests.not_sent,
-        requests.intended,
+        measured.not_sent,
+        measured.intended,
         share * 100.0,
         NOT_SENT_SHARE * 100.0
     );
     match summary.model {
-        LoadModel::Open => invalid(words),
+        LoadModel::Open => invalid(format!("{words}; {}", why_not_sent(summary, facts))),
         LoadModel::Closed => suspect(words),
     }
 }
 
+/// What held arrivals back, most likely, and the remedy.
+fn why_not_sent(summary: &RunSummary, facts: &JudgeFacts) -> String {
+    let most = summary.users.target_peak;
+    let bound = match summary.rate.max_rps {
+        Some(max_rps) => format!(" or --max-rps ({max_rps})"),
+        None => String::new(),
+    };
+    if at_max_users(summary) {
+        return format!(
+            "all {} there may be were waiting for answers at some time: raise --max-users{bound}, \
+             or ask for a rate that the target can answer",
+            counted(most, "user", "users")
+        );
+    }
+    if busy_workers(summary, facts).is_empty() {
+        format!("it had users left (--max-users is {most}): the reason is among those below")
+    } else {
+        "its CPUs were full: give it more workers, or ask for less".to_owned()
+    }
+}
+
+/// Whether there were ever as many users as there may be in the open model.
+fn at_max_users(summary: &RunSummary) -> bool {
+    summary.users.target_peak > 0 && summary.users.peak >= summary.users.target_peak
+}
+
+/// An arrival given up at a border may have been due on its other side. A run that broke off was balanced with what nobody
+/// knows of, and says so already.
+fn not_sent_outside(summary: &RunSummary) -> Reason {
+    let (requests, measured) = (&summary.requests, &summary.measured);
+    let outside = requests.not_sent.saturating_sub(measured.not_sent);
+    let all = crate::window::share(outside, requests.intended);
+    if all <= NOT_SENT_SHARE || summary.outcome == RunOutcome::Aborted {
+        return None;
+    }
+    suspect(format!(
+        "{outside} of {} requests asked for were given up in warm-up or cool-down ({:.2} %, at most {:.1} % may be)",
+        requests.intended,
+        all * 100.0,
+        NOT_SENT_SHARE * 100.0
+    ))
+}
+
 fn busy(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
+    let workers = busy_workers(summary, facts);
+    if workers.is_empty() {
+        return None;
+    }
+    suspect(format!(
+        "the generator was the limit: {}; give it more workers or ask for less load",
+        workers.join(", ")
+    ))
+}
+
+/// Each busy worker in words.
+fn busy_workers(summary: &RunSummary, facts: &JudgeFacts) -> Vec<String> {
     let means = &summary.generator.cpu_percent;
-    let workers: Vec<String> = (0..means.len().max(facts.busy_share.len()))
+    (0..means.len().max(facts.busy_share.len()))
         .filter_map(|index| {
             let mean = means.get(index).copied().unwrap_or(0.0);
             let share = facts.busy_share.get(index).copied().unwrap_or(0.0);
@@ -135,26 +204,25 @@ fn busy(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
                 )
             })
         })
-        .collect();
-    if workers.is_empty() {
-        return None;
-    }
-    suspect(format!(
-        "the generator was the limit: {}; give it more workers or ask for less load",
-        workers.join(", ")
-    ))
+        .collect()
 }
 
 fn lag(summary: &RunSummary) -> Reason {
     let (lag, response) = (summary.lag_ms.p99, summary.response_ms.p99);
-    if summary.requests.done() < LAG_REQUESTS {
+    if summary.measured.done < LAG_REQUESTS {
         return None;
     }
     if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
         return None;
     }
     let remedy = match summary.model {
-        LoadModel::Open => "more users if all were waiting for answers, else more workers",
+        LoadModel::Open if summary.rate.max_rps.is_some() => {
+            "a higher --max-rps if that held them back, else more workers or CPUs of their own"
+        }
+        LoadModel::Open if at_max_users(summary) => {
+            "a higher --max-users: all of them were waiting for answers at some time"
+        }
+        LoadModel::Open => "more workers or CPUs of their own",
         LoadModel::Closed => "more workers or CPUs of their own",
     };
     suspect(format!(
@@ -165,15 +233,30 @@ fn lag(summary: &RunSummary) -> Reason {
     ))
 }
 
+fn steal(summary: &RunSummary) -> Reason {
+    let workers: Vec<String> = (0..)
+        .zip(&summary.generator.steal_percent)
+        .filter(|(_, percent)| **percent >= STEAL_PERCENT)
+        .map(|(index, percent): (usize, _)| format!("{percent:.0} % of worker {index}'s"))
+        .collect();
+    if workers.is_empty() {
+        return None;
+    }
+    suspect(format!(
+        "the hypervisor gave CPU time of this machine to others: {} (at most {STEAL_PERCENT:.0} %); the waits this \
+         makes are in the latencies; use a machine with CPUs of its own",
+        workers.join(", ")
+    ))
+}
+
 fn lost(summary: &RunSummary) -> Reason {
     let lost = summary.requests.lost;
     if lost == 0 {
         return None;
     }
     suspect(format!(
-        "{lost} of {} records were lost between worker and supervisor: these requests were sent and are in no \
-         other figure",
-        summary.requests.sent
+        "{lost} of {} lost between worker and supervisor: what was sent and not recorded is in no other figure",
+        counted(summary.requests.sent, "record was", "records were")
     ))
 }
 
@@ -184,7 +267,8 @@ fn unknown(summary: &RunSummary) -> Reason {
         return None;
     }
     suspect(format!(
-        "the outcome of {unknown} requests is unknown: the worker that had sent them was killed"
+        "the outcome of {} is unknown: the worker that had sent them was killed",
+        counted(unknown, "request", "requests")
     ))
 }
 
@@ -194,8 +278,12 @@ fn workers_lost(summary: &RunSummary) -> Reason {
         return None;
     }
     suspect(format!(
-        "{lost} of {} workers were lost during the run",
-        summary.generator.workers
+        "{lost} of {} lost during the run",
+        counted(
+            summary.generator.workers.into(),
+            "worker was",
+            "workers were"
+        )
     ))
 }
 
@@ -205,8 +293,18 @@ fn heartbeats(summary: &RunSummary) -> Reason {
         return None;
     }
     suspect(format!(
-        "{missed} heartbeats of workers came more than a second late: workers were kept from their CPUs"
+        "{} more than a second late: workers were kept from their CPUs",
+        counted(
+            missed,
+            "heartbeat of a worker came",
+            "heartbeats of workers came"
+        )
     ))
+}
+
+/// A count with the words for one or for many.
+fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -18,6 +18,11 @@ fn healthy(model: LoadModel) -> Run {
     summary.requests.sent = 100_000;
     summary.requests.ok = 100_000 - summary.requests.failed;
     summary.requests.not_sent = 0;
+    summary.measured.intended = 100_000;
+    summary.measured.not_sent = 0;
+    summary.measured.done = 100_000;
+    // Neither model is at its bound.
+    summary.users.target_peak = 60;
     summary.response_ms.p99 = 20.0;
     summary.lag_ms.p99 = 0.02;
     Run {
@@ -31,9 +36,15 @@ fn healthy(model: LoadModel) -> Run {
 
 type Spoil = fn(&mut Run);
 
+/// That many measured arrivals were never sent.
+fn give_up(run: &mut Run, arrivals: u64) {
+    run.summary.requests.not_sent += arrivals;
+    run.summary.measured.not_sent += arrivals;
+}
+
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 27] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 37] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -70,6 +81,7 @@ fn every_reason_has_its_level_and_its_words() {
             Invalid,
             |r| {
                 r.summary.requests = Default::default();
+                r.summary.measured = Default::default();
             },
             "no request was done",
         ),
@@ -86,21 +98,21 @@ fn every_reason_has_its_level_and_its_words() {
             "101 of 100,000 not sent, open",
             Open,
             Invalid,
-            |r| r.summary.requests.not_sent = 101,
+            |r| give_up(r, 101),
             "101 of 100000 requests asked for were never sent (0.10 %, at most 0.1 % may be)",
         ),
         (
             "100 of 100,000 not sent, open",
             Open,
             Valid,
-            |r| r.summary.requests.not_sent = 100,
+            |r| give_up(r, 100),
             "",
         ),
         (
             "101 of 100,000 not sent, closed",
             Closed,
             Suspect,
-            |r| r.summary.requests.not_sent = 101,
+            |r| give_up(r, 101),
             "were never sent",
         ),
         (
@@ -151,7 +163,89 @@ fn every_reason_has_its_level_and_its_words() {
             Suspect,
             |r| r.summary.lag_ms.p99 = 2.001,
             "p99 of the lag is 2.001 ms, 10 % of the response time's p99 of 20.000 ms (at most 10 %); \
-             it needs more users",
+             it needs more workers",
+        ),
+        (
+            "not sent, all users busy",
+            Open,
+            Invalid,
+            |r| {
+                give_up(r, 101);
+                r.summary.users.peak = 60;
+            },
+            "all 60 users there may be were waiting for answers at some time: raise --max-users, or ask",
+        ),
+        (
+            "not sent, users left",
+            Open,
+            Invalid,
+            |r| give_up(r, 101),
+            "it had users left (--max-users is 60)",
+        ),
+        (
+            "given up in the warm-up",
+            Open,
+            Suspect,
+            |r| r.summary.requests.not_sent = 101,
+            "101 of 100000 requests asked for were given up in warm-up or cool-down (0.10 %",
+        ),
+        (
+            "hardly any given up in the warm-up",
+            Open,
+            Valid,
+            |r| r.summary.requests.not_sent = 100,
+            "",
+        ),
+        (
+            "only warmed up",
+            Open,
+            Invalid,
+            |r| r.summary.measured = Default::default(),
+            "nothing was measured: 100000 requests were done, all of them in warm-up or cool-down",
+        ),
+        (
+            "lag, all users busy",
+            Open,
+            Suspect,
+            |r| {
+                r.summary.lag_ms.p99 = 2.001;
+                r.summary.users.peak = 60;
+            },
+            "it needs a higher --max-users",
+        ),
+        (
+            "lag, held back by a bound",
+            Open,
+            Suspect,
+            |r| {
+                r.summary.lag_ms.p99 = 2.001;
+                r.summary.rate.max_rps = Some(50.0);
+            },
+            "it needs a higher --max-rps if that held them back",
+        ),
+        (
+            "steal",
+            Closed,
+            Suspect,
+            |r| r.summary.generator.steal_percent = vec![1.0, 5.0],
+            "gave CPU time of this machine to others: 5 % of worker 1's (at most 5 %)",
+        ),
+        (
+            "a little steal",
+            Open,
+            Valid,
+            |r| r.summary.generator.steal_percent = vec![4.9, 0.0],
+            "",
+        ),
+        (
+            "segments sent again and switches, which the latencies show",
+            Open,
+            Valid,
+            |r| {
+                r.summary.generator.retransmits = 90_000;
+                r.summary.generator.involuntary_switches = 90_000;
+            },
+            "",
         ),
         (
             "lag, closed",
@@ -183,7 +277,7 @@ fn every_reason_has_its_level_and_its_words() {
             Valid,
             |r| {
                 r.summary.lag_ms.p99 = 15.0;
-                r.summary.requests.ok = 999 - r.summary.requests.failed;
+                r.summary.measured.done = 999;
             },
             "",
         ),
@@ -193,7 +287,7 @@ fn every_reason_has_its_level_and_its_words() {
             Suspect,
             |r| {
                 r.summary.lag_ms.p99 = 15.0;
-                r.summary.requests.ok = 1_000 - r.summary.requests.failed;
+                r.summary.measured.done = 1_000;
             },
             "requests left late",
         ),
@@ -209,14 +303,14 @@ fn every_reason_has_its_level_and_its_words() {
             Closed,
             Suspect,
             |r| r.summary.requests.unknown = 1,
-            "the outcome of 1 requests is unknown",
+            "the outcome of 1 request is unknown",
         ),
         (
             "a worker lost",
             Closed,
             Suspect,
             |r| r.summary.generator.workers_lost = 1,
-            "1 of 1 workers were lost",
+            "1 of 1 worker was lost",
         ),
         (
             "a heartbeat missed",
@@ -257,7 +351,7 @@ fn all_reasons_are_told_and_the_worst_comes_first() {
     let mut run = healthy(Open);
     run.summary.generator.workers_lost = 1;
     run.summary.requests.lost = 5;
-    run.summary.requests.not_sent = 50_000;
+    give_up(&mut run, 50_000);
     let verdict = judge(&run.summary, &run.facts);
     assert_eq!(verdict.level, Invalid);
     assert_eq!(verdict.reasons.len(), 3);
@@ -275,4 +369,31 @@ fn a_closed_run_at_full_speed_is_never_invalid_for_its_busy_workers() {
     run.facts.busy_share = vec![1.0, 1.0];
     run.summary.lag_ms.p99 = 19.9;
     assert_eq!(judge(&run.summary, &run.facts).level, Suspect);
+}
+
+#[test]
+fn arrivals_not_sent_by_full_cpus_ask_for_workers_and_not_for_users() {
+    let mut run = healthy(Open);
+    give_up(&mut run, 50_000);
+    run.summary.generator.cpu_percent = vec![99.0];
+    let verdict = judge(&run.summary, &run.facts);
+    assert!(
+        verdict.reasons[0].ends_with("its CPUs were full: give it more workers, or ask for less"),
+        "{verdict:?}"
+    );
+    assert_eq!(verdict.reasons.len(), 2);
+}
+
+#[test]
+fn one_of_a_thing_is_not_told_as_many() {
+    let mut run = healthy(Closed);
+    run.summary.generator.missed_heartbeats = 1;
+    run.summary.requests.sent = 1;
+    run.summary.requests.lost = 1;
+    let reasons = judge(&run.summary, &run.facts).reasons.join("; ");
+    assert!(
+        reasons.contains("1 heartbeat of a worker came more"),
+        "{reasons}"
+    );
+    assert!(reasons.contains("1 of 1 record was lost"), "{reasons}");
 }

@@ -5,7 +5,7 @@
 
 use crate::{
     EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LatencyHistogram,
-    Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
+    LoadPhase, Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
 };
 use loadforge_ring::{
     FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord,
@@ -35,6 +35,9 @@ pub const NO_DETAIL: &str = "no detail given";
 /// Longest error detail in bytes; what is longer is cut.
 const MAX_DETAIL_BYTES: usize = 512;
 
+/// The length of the seconds that arrivals and sends are counted by.
+const NS_PER_SECOND: u64 = 1_000_000_000;
+
 /// Codes of status from 0 (no answer) to 999.
 const STATUS_CODES: usize = 1_000;
 
@@ -54,6 +57,8 @@ pub struct WindowFacts {
     pub length_s: f64,
     /// Where the run stands.
     pub phase: Phase,
+    /// The plan's phase that the window belongs to.
+    pub load_phase: LoadPhase,
     /// Virtual users now.
     pub users: UserCounts,
     /// How the generator was doing.
@@ -84,6 +89,10 @@ pub struct Window {
     ok_total: u64,
     /// Requests that failed, since the start of the run.
     failed_total: u64,
+    /// Arrivals and requests by their own seconds.
+    seconds: SecondTally,
+    /// `totals.intended` and `totals.sent` when the last window was closed.
+    told: (u64, u64),
 }
 
 /// One endpoint's share of the window.
@@ -116,6 +125,8 @@ impl Window {
             details: Vec::new(),
             ok_total: 0,
             failed_total: 0,
+            seconds: SecondTally::default(),
+            told: (0, 0),
         }
     }
 
@@ -134,12 +145,15 @@ impl Window {
         EndpointId(index as u16)
     }
 
-    /// Counts one record: a request done, or one that could not be begun. Records of other kinds say nothing
-    /// about requests and are left alone. Allocates nothing once the greatest latency has been seen.
+    /// Counts one record: a request done, or arrivals that could not be begun. Records of other kinds say nothing
+    /// about requests and are left alone. Allocates nothing once the greatest latency has been seen, save for an entry
+    /// of a map in each second that the requests were due or sent in.
     #[inline]
     pub fn add(&mut self, record: &RequestRecord, endpoint: EndpointId) {
         if record.kind != RecordKind::Request as u8 {
-            self.counts.not_sent += u64::from(record.kind == RecordKind::NotSent as u8);
+            if record.kind == RecordKind::NotSent as u8 {
+                self.add_not_sent(record);
+            }
             return;
         }
         // A status past the table cannot come from an answer; it is counted as none.
@@ -159,6 +173,7 @@ impl Window {
             .service
             .record_ns(record.done_ns.saturating_sub(sent_ns));
         self.lag.record_ns(sent_ns - record.intended_ns);
+        self.seconds.add(record.intended_ns, sent_ns);
         self.counts.bytes_in += u64::from(record.bytes_in);
         self.counts.bytes_out += u64::from(record.bytes_out);
         self.counts.retried += u64::from(record.flags & FLAG_RETRIED != 0);
@@ -172,6 +187,13 @@ impl Window {
                 self.status_failures[status] += 1;
             }
         }
+    }
+
+    /// A record of this kind stands for `bytes_in` arrivals, all due in the second of its `intended_ns`.
+    fn add_not_sent(&mut self, record: &RequestRecord) {
+        let arrivals = u64::from(record.bytes_in.max(1));
+        self.counts.not_sent += arrivals;
+        self.seconds.add_not_sent(record.intended_ns, arrivals);
     }
 
     /// Tells that `count` failures of this kind had this detail. Call it before `close`, and after the records of
@@ -198,6 +220,14 @@ impl Window {
         let mut counts = std::mem::take(&mut self.counts);
         counts.iterations = facts.iterations;
         counts.iterations_failed = facts.iterations_failed;
+        let totals = facts.totals;
+        // Counters of several workers are read one after another: a sum may seem to go back by a request.
+        counts.offered = totals.intended.saturating_sub(self.told.0);
+        counts.sent = totals.sent.saturating_sub(self.told.1);
+        self.told = (
+            totals.intended.max(self.told.0),
+            totals.sent.max(self.told.1),
+        );
         for tally in &mut self.endpoints {
             let Some(endpoint) = tally.close() else {
                 continue;
@@ -218,6 +248,7 @@ impl Window {
         self.ok_total += counts.ok;
         self.failed_total += counts.failed;
         self.lag.reset();
+        let (offered_at, sent_at) = self.seconds.close();
         let mut events = facts.events;
         events.extend(self.close_saturated(facts.at_s));
         Snapshot {
@@ -225,6 +256,7 @@ impl Window {
             at_s: facts.at_s,
             length_s: facts.length_s,
             phase: facts.phase,
+            load_phase: facts.load_phase,
             users: facts.users,
             requests: counts,
             rps: per_second(counts.done, facts.length_s),
@@ -234,10 +266,12 @@ impl Window {
             latency,
             endpoints,
             generator: facts.generator,
+            offered_at,
+            sent_at,
             totals: Totals {
                 ok: self.ok_total,
                 failed: self.failed_total,
-                ..facts.totals
+                ..totals
             },
             events,
         }
@@ -299,6 +333,63 @@ impl Window {
                 "{saturated} requests or answers were longer than 4 GiB: the bytes counted are a lower bound"
             ),
         })
+    }
+}
+
+/// Requests by the second they were due in and by the one they were sent in. Both times come nearly in order, so the pair
+/// of seconds met last is counted aside: most requests cost two subtractions, a comparison and a sum, neither a division
+/// nor a look into a map.
+#[derive(Default)]
+struct SecondTally {
+    /// Where the second that the last request was due in begins, in ns since the start of the run.
+    due_from_ns: u64,
+    /// Where the second that it was sent in begins.
+    sent_from_ns: u64,
+    /// Requests of this pair of seconds that are not in the maps yet.
+    count: u64,
+    offered: BTreeMap<u64, u64>,
+    sent: BTreeMap<u64, u64>,
+}
+
+impl SecondTally {
+    #[inline]
+    fn add(&mut self, due_ns: u64, sent_ns: u64) {
+        // Wrapping: a time before its second is as far from it as one long after it.
+        let due = due_ns.wrapping_sub(self.due_from_ns);
+        let sent = sent_ns.wrapping_sub(self.sent_from_ns);
+        if due.max(sent) >= NS_PER_SECOND {
+            self.turn_to(due_ns, sent_ns);
+        }
+        self.count += 1;
+    }
+
+    #[cold]
+    fn turn_to(&mut self, due_ns: u64, sent_ns: u64) {
+        self.put_away();
+        self.due_from_ns = due_ns - due_ns % NS_PER_SECOND;
+        self.sent_from_ns = sent_ns - sent_ns % NS_PER_SECOND;
+    }
+
+    fn put_away(&mut self) {
+        let count = std::mem::take(&mut self.count);
+        if count > 0 {
+            let (due, sent) = (self.due_from_ns, self.sent_from_ns);
+            *self.offered.entry(due / NS_PER_SECOND).or_default() += count;
+            *self.sent.entry(sent / NS_PER_SECOND).or_default() += count;
+        }
+    }
+
+    fn add_not_sent(&mut self, due_ns: u64, arrivals: u64) {
+        *self.offered.entry(due_ns / NS_PER_SECOND).or_default() += arrivals;
+    }
+
+    /// What was due and what was sent, by second, since the last call.
+    fn close(&mut self) -> (BTreeMap<u64, u64>, BTreeMap<u64, u64>) {
+        self.put_away();
+        (
+            std::mem::take(&mut self.offered),
+            std::mem::take(&mut self.sent),
+        )
     }
 }
 

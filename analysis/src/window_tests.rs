@@ -78,6 +78,7 @@ fn a_request_not_sent_is_no_request_done() {
     window.add(
         &RequestRecord {
             kind: RecordKind::NotSent as u8,
+            bytes_in: 0,
             ..answered(0, 0, 9)
         },
         home,
@@ -360,5 +361,103 @@ proptest! {
             prop_assert_eq!(endpoint.response.len(), endpoint.done);
             prop_assert_eq!(endpoint.service.len(), endpoint.done);
         }
+    }
+}
+
+/// A request due at `due_ms`, sent at `sent_ms` and done after 7 s, so that none of the three is in the second of another.
+fn due_and_sent(due_ms: u64, sent_ms: u64) -> RequestRecord {
+    answered(due_ms * 1_000, (sent_ms - due_ms) * 1_000, 7_000_000)
+}
+
+#[test]
+fn each_request_is_offered_in_the_second_it_was_due_in_and_sent_in_the_second_it_left_in() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    for (due_ms, sent_ms) in [(999, 1_000), (1_000, 1_999), (0, 2_000), (1_500, 1_500)] {
+        window.add(&due_and_sent(due_ms, sent_ms), home);
+    }
+    let snapshot = closed(&mut window);
+    assert_eq!(snapshot.offered_at, BTreeMap::from([(0, 2), (1, 2)]));
+    assert_eq!(snapshot.sent_at, BTreeMap::from([(1, 3), (2, 1)]));
+    window.add(&due_and_sent(1_000, 1_000), home);
+    let next = closed(&mut window);
+    assert_eq!(next.offered_at, BTreeMap::from([(1, 1)]));
+    assert_eq!(next.sent_at, next.offered_at);
+}
+
+#[test]
+fn a_record_of_arrivals_not_sent_stands_for_as_many_as_it_says() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    for arrivals in [0, 1, 40] {
+        let record = RequestRecord {
+            kind: RecordKind::NotSent as u8,
+            bytes_in: arrivals,
+            intended_ns: 3_200_000_000,
+            ..RequestRecord::default()
+        };
+        window.add(&record, home);
+    }
+    let snapshot = closed(&mut window);
+    assert_eq!(snapshot.requests.not_sent, 42);
+    assert_eq!(snapshot.requests.bytes_in, 0);
+    assert_eq!(snapshot.offered_at, BTreeMap::from([(3, 42)]));
+    assert_eq!(snapshot.sent_at, BTreeMap::new());
+}
+
+#[test]
+fn offered_and_sent_are_what_the_counters_moved_by_and_never_go_back() {
+    let mut window = Window::new();
+    let moved: Vec<(u64, u64)> = [(10, 8), (25, 20), (24, 21), (30, 30)]
+        .into_iter()
+        .map(|(intended, sent)| {
+            let totals = Totals {
+                intended,
+                sent,
+                ..Totals::default()
+            };
+            let counts = window.close(facts(1, totals)).requests;
+            (counts.offered, counts.sent)
+        })
+        .collect();
+    assert_eq!(moved, [(10, 8), (15, 12), (0, 1), (5, 9)]);
+}
+
+#[test]
+fn a_line_written_before_there_were_phases_can_still_be_read() {
+    let mut old = serde_json::to_value(&three_seconds()[0]).unwrap();
+    for name in ["load_phase", "offered_at", "sent_at"] {
+        old.as_object_mut().unwrap().remove(name).unwrap();
+    }
+    let read: Snapshot = serde_json::from_value(old).unwrap();
+    assert_eq!(read.load_phase, LoadPhase::default());
+    assert!(read.offered_at.is_empty() && read.sent_at.is_empty());
+}
+
+proptest! {
+    #[test]
+    fn no_arrival_is_counted_twice_or_dropped_whatever_the_order_of_seconds(
+        times in vec(vec((0u64..9_000, 0u64..3_000), 0..50), 1..4),
+    ) {
+        let mut window = Window::new();
+        let home = window.endpoint("home", GET);
+        let (mut offered, mut sent) = (BTreeMap::new(), BTreeMap::new());
+        let (mut expected_offered, mut expected_sent) = (BTreeMap::new(), BTreeMap::new());
+        for records in times {
+            for (due_ms, lag_ms) in records {
+                window.add(&due_and_sent(due_ms, due_ms + lag_ms), home);
+                *expected_offered.entry(due_ms / 1_000).or_insert(0u64) += 1;
+                *expected_sent.entry((due_ms + lag_ms) / 1_000).or_insert(0u64) += 1;
+            }
+            let snapshot = closed(&mut window);
+            for (second, count) in snapshot.offered_at {
+                *offered.entry(second).or_insert(0u64) += count;
+            }
+            for (second, count) in snapshot.sent_at {
+                *sent.entry(second).or_insert(0u64) += count;
+            }
+        }
+        prop_assert_eq!(offered, expected_offered);
+        prop_assert_eq!(sent, expected_sent);
     }
 }

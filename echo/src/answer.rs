@@ -44,6 +44,10 @@ impl Fill {
     pub(crate) fn is_empty(&self) -> bool {
         self.from == self.to
     }
+
+    pub(crate) fn len(&self) -> usize {
+        self.to - self.from
+    }
 }
 
 impl Answers {
@@ -70,6 +74,11 @@ impl Answers {
             ready,
             filler,
         }
+    }
+
+    /// The status of the configured answer.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
     }
 
     /// Writes the configured answer.

@@ -1,7 +1,12 @@
 //! What the target should do, and why it could not start. Neighbours: `server.rs` checks and uses it.
 //! Invariant: a configuration that passed `check` cannot fail later.
 
-use std::{io, net::SocketAddr, time::Duration};
+use crate::{
+    conduct::Conduct,
+    delay::DelayLaw,
+    freezes::{self, Stall, StallFrom},
+};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 /// The largest body an answer can have: 100 MB, for `body_bytes` and `/bytes/N`.
 pub const MAX_BODY_BYTES: usize = 100_000_000;
@@ -13,14 +18,31 @@ pub const MAX_ECHO_BYTES: usize = 8 << 20;
 pub const MAX_HEAD_BYTES: usize = 64 << 10;
 
 /// How the built-in target behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EchoConfig {
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
     /// Threads that answer; one more accepts connections and sleeps otherwise.
     pub threads: usize,
-    /// How long every answer is held back; 0 to [`MAX_DELAY`].
-    pub delay: Duration,
+    /// How long answers are held back; each length or mean at most [`MAX_DELAY`].
+    pub delay: DelayLaw,
+    /// One server for all connections, first come, first served: `delay` is how long it works on each request
+    /// (fixed: M/D/1 under Poisson arrivals, exponential: M/M/1).
+    pub queue: bool,
+    /// When it stands still.
+    pub stalls: Vec<Stall>,
+    /// What the times of `stalls` are counted from.
+    pub stall_from: StallFrom,
+    /// The share of requests answered with status 500, 0 to 1.
+    pub error_rate: f64,
+    /// What all chance here is drawn from: the same seed, the same draws in the order of arrival.
+    pub seed: u64,
+    /// A file for the time of each request's arrival: u64, little-endian, ns of CLOCK_MONOTONIC.
+    pub arrivals: Option<PathBuf>,
+    /// Threads never sleep but look for arrivals all the time: stamps to the µs, a CPU used up for each thread.
+    pub busy_poll: bool,
+    /// Threads do not sleep through the last 100 µs before an answer is due. It wants a CPU for each thread.
+    pub spin: bool,
     /// The status of every answer that its path does not decide, 200 to 599.
     pub status: u16,
     /// Bytes in the body of every answer that its path does not decide, up to [`MAX_BODY_BYTES`].
@@ -34,7 +56,15 @@ impl Default for EchoConfig {
         EchoConfig {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             threads: 1,
-            delay: Duration::ZERO,
+            delay: DelayLaw::Fixed(Duration::ZERO),
+            queue: false,
+            stalls: Vec::new(),
+            stall_from: StallFrom::default(),
+            error_rate: 0.0,
+            seed: 0,
+            arrivals: None,
+            busy_poll: false,
+            spin: false,
             status: 200,
             body_bytes: 13,
             max_connections: usize::MAX,
@@ -43,13 +73,31 @@ impl Default for EchoConfig {
 }
 
 impl EchoConfig {
+    /// When requests that arrive at these times (ns, in order) are answered by one that behaves so (ns, in the same order): what the
+    /// server would do, without one. Freezes are counted from the first of them, whatever `stall_from` says.
+    pub fn replay(&self, arrivals_ns: &[u64]) -> Vec<u64> {
+        let config = EchoConfig {
+            stall_from: StallFrom::FirstRequest,
+            ..self.clone()
+        };
+        let mut conduct = Conduct::new(&config);
+        arrivals_ns
+            .iter()
+            .map(|arrival| conduct.decide(*arrival, Duration::ZERO).due_ns)
+            .collect()
+    }
+
     /// Refuses what cannot be done, before anything is opened.
     pub(crate) fn check(&self) -> Result<(), EchoError> {
         if !(1..=1024).contains(&self.threads) {
             return Err(EchoError::Threads { got: self.threads });
         }
-        if self.delay > MAX_DELAY {
-            return Err(EchoError::Delay { got: self.delay });
+        self.delay.check()?;
+        freezes::check(&self.stalls)?;
+        if !(0.0..=1.0).contains(&self.error_rate) {
+            return Err(EchoError::ErrorRate {
+                got: self.error_rate,
+            });
         }
         if !(200..=599).contains(&self.status) {
             return Err(EchoError::Status { got: self.status });
@@ -81,6 +129,37 @@ pub enum EchoError {
         /// The delay asked for.
         got: Duration,
     },
+    /// The delay cannot be drawn.
+    #[error("the echo target cannot delay answers that way: {what}")]
+    Law {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// The freezes cannot be.
+    #[error("the echo target cannot stand still that way: {what}")]
+    Stall {
+        /// What is wrong with them.
+        what: &'static str,
+    },
+    /// The share of errors is none.
+    #[error("the echo target cannot fail a share of {got} of all requests: give 0 to 1")]
+    ErrorRate {
+        /// The share asked for.
+        got: f64,
+    },
+    /// The file of arrivals could not be made.
+    #[error(
+        "the file of arrivals {} cannot be written: {source}; name a file in a directory that is there and yours", path.display()
+    )]
+    Arrivals {
+        /// The file asked for.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file of arrivals ends too early.
+    #[error("the file of arrivals could not be written whole: {0}; make room on its disk")]
+    ArrivalsLost(io::Error),
     /// The status is not one a final answer can have.
     #[error("the echo target cannot answer with status {got}: give 200 to 599")]
     Status {
@@ -127,6 +206,22 @@ pub enum EchoError {
 }
 
 impl EchoError {
+    /// Whether what was asked for makes no sense anywhere, not only here and now.
+    pub fn is_bad_input(&self) -> bool {
+        use EchoError::*;
+        matches!(
+            self,
+            Threads { .. }
+                | Delay { .. }
+                | Law { .. }
+                | Stall { .. }
+                | ErrorRate { .. }
+                | Status { .. }
+                | Body { .. }
+                | NoConnections
+        )
+    }
+
     /// For `map_err`: what was being made when the system refused.
     pub(crate) fn system<E: Into<io::Error>>(what: &'static str) -> impl FnOnce(E) -> EchoError {
         move |source| EchoError::System {
@@ -154,7 +249,7 @@ mod tests {
             ),
             (
                 EchoConfig {
-                    delay: Duration::from_secs(61),
+                    delay: DelayLaw::Fixed(Duration::from_secs(61)),
                     ..fine.clone()
                 },
                 "61s: give at most 60s",

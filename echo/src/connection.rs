@@ -10,7 +10,6 @@ use crate::{
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
-    time::Duration,
 };
 
 /// Bytes asked of the kernel at once.
@@ -46,8 +45,8 @@ pub(crate) enum Next {
     Readable,
     Writable,
     /// A time, and meanwhile room to send what is left of earlier answers, if any.
-    Delay {
-        delay: Duration,
+    Until {
+        due_ns: u64,
         all_sent: bool,
     },
     /// As before: a time that is running already. Events that come meanwhile mean nothing.
@@ -102,7 +101,7 @@ impl Connection {
         self.pending.capacity() + self.unsent.capacity() + self.dialogue.held_bytes()
     }
 
-    /// The time that `Next::Delay` or `Next::Goodbye` asked for has come.
+    /// The time that `Next::Until` or `Next::Goodbye` asked for has come.
     pub(crate) fn time_is_up(&mut self, workspace: &mut Workspace, room: usize) -> Next {
         if self.ending == Ending::Lingering {
             return Next::Close;
@@ -170,7 +169,7 @@ impl Connection {
                 _ => self.pending.extend_from_slice(&workspace.input[at..filled]),
             }
             return Ok(match step {
-                Step::Wait(delay) => Next::Delay { delay, all_sent },
+                Step::Wait(due_ns) => Next::Until { due_ns, all_sent },
                 _ if !all_sent => Next::Writable,
                 Step::Close(_) | Step::Refuse => self.end(),
                 _ => Next::Readable,

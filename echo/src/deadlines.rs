@@ -1,6 +1,8 @@
-//! The deadlines of one thread's connections: a heap, and one timerfd set to the earliest.
+//! The deadlines of one thread's connections: a heap, and one timerfd set to the earliest, or a little before.
 //! Neighbours: `worker.rs` adds and takes. A timerfd instead of epoll's own time-out because that counts milliseconds.
-//! Invariant: while the heap holds anything, the timer is armed for its earliest entry or before.
+//! Waking a sleeping thread takes some 50 µs, so with a CPU to spare the timer is set `EARLY_NS` early and the rest of the time is
+//! spent looking (`is_near`).
+//! Invariant: while the heap holds anything, the timer is armed for its earliest entry or before, or `is_near` says so.
 
 use nix::sys::{
     time::TimeSpec,
@@ -11,70 +13,109 @@ use std::{
     cmp::Reverse,
     collections::BinaryHeap,
     os::fd::{AsFd, BorrowedFd},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-/// Tokens in the order in which they fall due.
+/// How long before a deadline sleeping ends, where looking is allowed.
+const EARLY_NS: u64 = 100_000;
+
+/// Tokens in the order in which they fall due, in ns of CLOCK_MONOTONIC.
 pub(crate) struct Deadlines {
     timer: TimerFd,
-    heap: BinaryHeap<Reverse<(Instant, u64)>>,
-    armed: Option<Instant>,
+    heap: BinaryHeap<Reverse<(u64, u64)>>,
+    /// What the timer is set to.
+    armed: Option<u64>,
+    /// It has fired and was not set since: left alone it would stay readable for ever.
+    expired: bool,
+    early_ns: u64,
+    near: bool,
 }
 
 impl Deadlines {
-    pub(crate) fn new() -> nix::Result<Deadlines> {
+    /// None yet; with `spin`, the last 100 µs before each are not slept.
+    pub(crate) fn new(spin: bool) -> nix::Result<Deadlines> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         Ok(Deadlines {
             timer,
             heap: BinaryHeap::new(),
             armed: None,
+            expired: false,
+            early_ns: if spin { EARLY_NS } else { 0 },
+            near: false,
         })
     }
 
+    /// Whether the next deadline is so near that sleeping would miss it: look for what is due again and again.
+    pub(crate) fn is_near(&self) -> bool {
+        self.near
+    }
+
     /// Adds a deadline. There is no removal: whoever takes the token sees whether it still means anything.
-    pub(crate) fn add(&mut self, due: Instant, token: u64) {
-        self.heap.push(Reverse((due, token)));
-        if self.armed.is_none_or(|armed| due < armed) {
-            self.arm(due);
-        }
+    pub(crate) fn add(&mut self, due_ns: u64, token: u64, now_ns: u64) {
+        self.heap.push(Reverse((due_ns, token)));
+        self.await_deadline(due_ns, now_ns);
     }
 
     /// Takes the next token that is due by now; `None` when there is none, with the timer armed for the next.
-    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(Instant, u64)> {
+    pub(crate) fn take_due(&mut self, now_ns: u64) -> Option<(u64, u64)> {
+        self.near = false;
         match self.heap.peek() {
-            Some(Reverse(entry)) if entry.0 <= now => {
+            Some(Reverse(entry)) if entry.0 <= now_ns => {
                 let entry = *entry;
                 self.heap.pop();
                 Some(entry)
             }
             Some(Reverse((next, _))) => {
-                self.arm(*next);
+                let next = *next;
+                self.await_deadline(next, now_ns);
+                if self.expired {
+                    self.disarm();
+                }
                 None
             }
             None => {
-                // Also clears the expiration: an expired timer left alone stays readable for ever.
-                self.timer
-                    .unset()
-                    .expect("a timerfd of our own can be unset");
-                self.armed = None;
+                if self.expired || self.armed.is_some() {
+                    self.disarm();
+                }
                 None
             }
         }
     }
 
-    fn arm(&mut self, due: Instant) {
-        // Zero would disarm it.
-        let left = due
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_nanos(1));
+    /// Takes note that the timer has fired; `take_due` until there is none follows.
+    pub(crate) fn heard(&mut self) {
+        self.armed = None;
+        self.expired = true;
+    }
+
+    fn await_deadline(&mut self, due_ns: u64, now_ns: u64) {
+        let wake_ns = due_ns.saturating_sub(self.early_ns);
+        if self.early_ns > 0 && wake_ns <= now_ns {
+            self.near = true;
+        } else if self
+            .armed
+            .is_none_or(|armed| wake_ns < armed || armed <= now_ns)
+        {
+            // A time that has passed fires at once; zero would disarm it.
+            let wake = TimeSpec::from(Duration::from_nanos(wake_ns.max(1)));
+            self.timer
+                .set(
+                    Expiration::OneShot(wake),
+                    TimerSetTimeFlags::TFD_TIMER_ABSTIME,
+                )
+                .expect("a timerfd of our own can be set");
+            self.armed = Some(wake_ns);
+            self.expired = false;
+        }
+    }
+
+    fn disarm(&mut self) {
         self.timer
-            .set(
-                Expiration::OneShot(TimeSpec::from(left)),
-                TimerSetTimeFlags::empty(),
-            )
-            .expect("a timerfd of our own can be set");
-        self.armed = Some(due);
+            .unset()
+            .expect("a timerfd of our own can be unset");
+        self.armed = None;
+        self.expired = false;
     }
 }
 
@@ -87,14 +128,17 @@ impl AsFd for Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::now_ns;
+
+    const SECOND: u64 = 1_000_000_000;
 
     #[test]
     fn deadlines_come_in_order_and_never_before_their_time() {
-        let mut deadlines = Deadlines::new().unwrap();
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut deadlines = Deadlines::new(false).unwrap();
+        let start = now_ns();
+        let after = |seconds| start + seconds * SECOND;
         for (seconds, token) in [(30, 3), (10, 1), (20, 2)] {
-            deadlines.add(after(seconds), token);
+            deadlines.add(after(seconds), token, start);
         }
         assert_eq!(deadlines.take_due(start), None);
         assert_eq!(deadlines.armed, Some(after(10)));
@@ -105,5 +149,27 @@ mod tests {
         assert_eq!(deadlines.take_due(after(31)), Some((after(30), 3)));
         assert_eq!(deadlines.take_due(after(31)), None);
         assert_eq!(deadlines.armed, None);
+    }
+
+    #[test]
+    fn a_thread_with_a_cpu_to_spare_wakes_early_and_looks_until_the_deadline() {
+        let mut deadlines = Deadlines::new(true).unwrap();
+        let start = now_ns();
+        deadlines.add(start + SECOND, 1, start);
+        assert_eq!(deadlines.armed, Some(start + SECOND - EARLY_NS));
+        assert!(!deadlines.is_near());
+        let woken = start + SECOND - EARLY_NS;
+        deadlines.heard();
+        assert_eq!(deadlines.take_due(woken), None);
+        assert!(deadlines.is_near());
+        assert_eq!(
+            deadlines.take_due(start + SECOND),
+            Some((start + SECOND, 1))
+        );
+        assert_eq!(deadlines.take_due(start + SECOND), None);
+        assert!(!deadlines.is_near());
+        // A deadline nearer than that is looked for at once; the timer has nothing to do with it.
+        deadlines.add(start + 2 * SECOND, 2, start + 2 * SECOND - 1_000);
+        assert!(deadlines.is_near() && deadlines.armed.is_none());
     }
 }

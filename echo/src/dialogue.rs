@@ -5,12 +5,22 @@
 
 use crate::{
     answer::{self, Answers, Fill},
+    arrivals::ArrivalFile,
     chunked::{Chunked, Progress},
+    clock::now_ns,
+    conduct::Manner,
     config::MAX_ECHO_BYTES,
+    delay::nanos,
     head::{Framing, Persistence, Refusal, Request, Route, read_head},
     tally::{Counters, Tally},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Leave to send a body.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Answers are sent once this many bytes of them have come together.
 const BATCH_BYTES: usize = 64 << 10;
@@ -21,13 +31,51 @@ pub(crate) struct Service {
     pub(crate) tally: Arc<Tally>,
     /// Which of the tally's counters are ours.
     pub(crate) thread: usize,
-    /// How long every answer is held back.
-    pub(crate) delay: Duration,
+    /// When requests are answered, and whether with an error.
+    pub(crate) manner: Manner,
+    pub(crate) arrivals: Option<Arc<Mutex<ArrivalFile>>>,
+    /// When what is read now arrived, if that matters; `stamp` sets it.
+    pub(crate) now_ns: u64,
 }
 
 impl Service {
     pub(crate) fn counters(&self) -> &Counters {
         self.tally.of_thread(self.thread)
+    }
+
+    /// Reads the clock, when anybody wants to know.
+    pub(crate) fn stamp(&mut self) {
+        if !self.manner.is_immediate() || self.arrivals.is_some() {
+            self.now_ns = now_ns();
+        }
+    }
+
+    /// Notes a request and decides about it; no time when it is answered at once.
+    fn take_in(&self, route: &Route) -> (Option<u64>, bool) {
+        if let Some(arrivals) = &self.arrivals {
+            let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            arrivals.note(self.now_ns);
+        }
+        let least = match route {
+            Route::Delay(delay) => *delay,
+            _ => Duration::ZERO,
+        };
+        if self.manner.is_immediate() {
+            let due_ns = (!least.is_zero()).then(|| now_ns() + nanos(least));
+            return (due_ns, false);
+        }
+        let fate = self.manner.decide(self.now_ns, least);
+        (
+            (fate.due_ns > self.now_ns).then_some(fate.due_ns),
+            fate.fails,
+        )
+    }
+
+    fn write_out_arrivals(&self) {
+        if let Some(arrivals) = &self.arrivals {
+            let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            arrivals.flush();
+        }
     }
 }
 
@@ -40,8 +88,8 @@ pub(crate) enum Step {
     Send,
     /// Send, then this much of the pattern, then feed the rest.
     Fill(Fill),
-    /// Wait this long, then `release`, then feed the rest.
-    Wait(Duration),
+    /// Wait until this time (ns), then `release`, then feed the rest.
+    Wait(u64),
     /// Send, then close: no further answer follows.
     Close(Fill),
     /// As `Close`, but the client may still be sending: it must be able to read the answer all the same.
@@ -53,6 +101,8 @@ pub(crate) struct Dialogue {
     phase: Phase,
     /// Whether this connection has been counted.
     counted: bool,
+    /// Bytes read of the request that is coming in.
+    read_bytes: u64,
 }
 
 enum Phase {
@@ -71,6 +121,8 @@ struct Incoming {
     rest: Rest,
     /// The body, where `/echo` needs it.
     kept: Vec<u8>,
+    /// It is answered with status 500.
+    fails: bool,
 }
 
 /// What is left of a request's body.
@@ -84,6 +136,7 @@ impl Dialogue {
         Dialogue {
             phase: Phase::Head,
             counted: false,
+            read_bytes: 0,
         }
     }
 
@@ -129,6 +182,7 @@ impl Dialogue {
                     Ok(None) => Some(Step::Read),
                     Ok(Some((length, request))) => {
                         used += length;
+                        self.read_bytes = length as u64;
                         self.begin(request, &input[used..], out, service)
                     }
                     Err(refusal) => Some(self.refuse(refusal, out, service)),
@@ -140,11 +194,9 @@ impl Dialogue {
                 }
                 Phase::Held(incoming) => {
                     self.phase = Phase::Held(incoming);
-                    return (used, Step::Wait(Duration::ZERO));
+                    return (used, Step::Wait(0));
                 }
-                Phase::Due(incoming) => {
-                    self.answer(&incoming.request, &incoming.kept, out, service)
-                }
+                Phase::Due(incoming) => self.answer(&incoming, out, service),
                 Phase::Over => {
                     self.phase = Phase::Over;
                     Some(Step::Close(Fill::default()))
@@ -165,7 +217,15 @@ impl Dialogue {
         service: &Service,
     ) -> Option<Step> {
         let rest = match request.framing {
-            Framing::Length(0) => return self.complete(request, Vec::new(), out, service),
+            Framing::Length(0) => {
+                let incoming = Incoming {
+                    request,
+                    rest: Rest::Length(0),
+                    kept: Vec::new(),
+                    fails: false,
+                };
+                return self.complete(incoming, out, service);
+            }
             Framing::Length(length) => {
                 if request.route == Route::Echo && length > MAX_ECHO_BYTES as u64 {
                     return Some(self.refuse(Refusal::BODY_TOO_LARGE, out, service));
@@ -176,12 +236,14 @@ impl Dialogue {
         };
         // A client whose body is here already does not wait for leave to send it (RFC 9110 §10.1.1).
         if request.expects_continue && behind.is_empty() {
-            out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+            out.extend_from_slice(CONTINUE);
+            service.counters().bytes_out.add(CONTINUE.len() as u64);
         }
         self.phase = Phase::Body(Box::new(Incoming {
             request,
             rest,
             kept: Vec::new(),
+            fails: false,
         }));
         None
     }
@@ -199,6 +261,7 @@ impl Dialogue {
             request,
             rest,
             kept,
+            ..
         } = incoming.as_mut();
         let keep = request.route == Route::Echo;
         let (used, done) = match rest {
@@ -237,88 +300,67 @@ impl Dialogue {
         if kept.capacity() > room {
             return (used, Some(self.refuse(Refusal::NO_MEMORY, out, service)));
         }
+        self.read_bytes += used as u64;
         if done {
-            let incoming = *incoming;
-            return (
-                used,
-                self.complete(incoming.request, incoming.kept, out, service),
-            );
+            return (used, self.complete(*incoming, out, service));
         }
         self.phase = Phase::Body(incoming);
         (used, Some(Step::Read))
     }
 
-    /// A request is whole: counted, and answered now or after its delay.
+    /// A request is whole: counted, and answered now or when it is due.
     fn complete(
         &mut self,
-        request: Request,
-        kept: Vec<u8>,
+        mut incoming: Incoming,
         out: &mut Vec<u8>,
         service: &Service,
     ) -> Option<Step> {
-        let delay = match request.route {
-            Route::Stats => Duration::ZERO,
-            Route::Delay(delay) => delay.max(service.delay),
-            _ => service.delay,
-        };
-        if request.route != Route::Stats {
-            service.counters().requests.add_one();
-            if !self.counted {
-                self.counted = true;
-                service.counters().connections.add_one();
+        if incoming.request.route.is_reserved() {
+            return self.answer(&incoming, out, service);
+        }
+        let counters = service.counters();
+        counters.requests.add(1);
+        counters.bytes_in.add(self.read_bytes);
+        if !self.counted {
+            self.counted = true;
+            counters.connections.add(1);
+        }
+        let (due_ns, fails) = service.take_in(&incoming.request.route);
+        incoming.fails = fails;
+        match due_ns {
+            None => self.answer(&incoming, out, service),
+            Some(due_ns) => {
+                self.phase = Phase::Held(Box::new(incoming));
+                Some(Step::Wait(due_ns))
             }
         }
-        if delay.is_zero() {
-            return self.answer(&request, &kept, out, service);
-        }
-        let rest = Rest::Length(0);
-        self.phase = Phase::Held(Box::new(Incoming {
-            request,
-            rest,
-            kept,
-        }));
-        Some(Step::Wait(delay))
     }
 
-    /// Writes the answer; the phase is `Head` again unless the connection ends with it.
+    /// Writes the answer and counts it; the phase is `Head` again unless the connection ends with it.
     fn answer(
         &mut self,
-        request: &Request,
-        kept: &[u8],
+        incoming: &Incoming,
         out: &mut Vec<u8>,
         service: &Service,
     ) -> Option<Step> {
-        let answers = &service.answers;
-        let (head_only, persistence) = (request.head_only, request.persistence);
-        let mut whole = |status, content_type: &[u8], body: &[u8]| {
-            answer::write_whole(out, status, content_type, body, head_only, persistence);
-            Fill::default()
+        let request = &incoming.request;
+        let before = out.len();
+        let (status, fill) = if incoming.fails {
+            let (head_only, persistence) = (request.head_only, request.persistence);
+            let fill = service
+                .answers
+                .write_status(out, 500, head_only, persistence);
+            (500, fill)
+        } else {
+            write_answer(request, &incoming.kept, out, service)
         };
-        let fill = match &request.route {
-            Route::Echo => {
-                let content_type = request.content_type.as_deref();
-                whole(
-                    200,
-                    content_type.unwrap_or(b"application/octet-stream"),
-                    kept,
-                )
-            }
-            Route::Stats => {
-                let counts = service.tally.total();
-                let json = format!(
-                    "{{\"requests\":{},\"connections\":{},\"refused\":{}}}\n",
-                    counts.requests, counts.connections, counts.refused
-                );
-                whole(200, b"application/json", json.as_bytes())
-            }
-            Route::Wrong(words) => whole(404, b"text/plain", words.as_bytes()),
-            Route::Default | Route::Delay(_) => answers.write_ready(out, head_only, persistence),
-            Route::Status(status) => answers.write_status(out, *status, head_only, persistence),
-            Route::Bytes(length) => {
-                answers.write_pattern(out, 200, *length, head_only, persistence)
-            }
-        };
-        if persistence == Persistence::Close {
+        if !request.route.is_reserved() {
+            let counters = service.counters();
+            counters.answered(status);
+            let written = out.len() - before + fill.len();
+            counters.bytes_out.add(written as u64);
+        }
+        if request.persistence == Persistence::Close {
             self.phase = Phase::Over;
             return Some(Step::Close(fill));
         }
@@ -326,10 +368,62 @@ impl Dialogue {
     }
 
     fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>, service: &Service) -> Step {
-        service.counters().refused.add_one();
+        let before = out.len();
         answer::write_refusal(out, refusal);
+        let counters = service.counters();
+        counters.refused.add(1);
+        counters.answered(refusal.status);
+        counters.bytes_out.add((out.len() - before) as u64);
         self.phase = Phase::Over;
         Step::Refuse
+    }
+}
+
+/// Writes what the route asks for; gives its status and what follows of the pattern.
+fn write_answer(
+    request: &Request,
+    kept: &[u8],
+    out: &mut Vec<u8>,
+    service: &Service,
+) -> (u16, Fill) {
+    let answers = &service.answers;
+    let (head_only, persistence) = (request.head_only, request.persistence);
+    let mut whole = |status, content_type: &[u8], body: &[u8]| {
+        answer::write_whole(out, status, content_type, body, head_only, persistence);
+        (status, Fill::default())
+    };
+    match &request.route {
+        Route::Echo => {
+            let content_type = request.content_type.as_deref();
+            let content_type = content_type.unwrap_or(b"application/octet-stream");
+            whole(200, content_type, kept)
+        }
+        Route::Stats => {
+            let counts = service.tally.total();
+            let json = format!(
+                "{{\"requests\":{},\"connections\":{},\"refused\":{}}}\n",
+                counts.requests, counts.connections, counts.refused
+            );
+            whole(200, b"application/json", json.as_bytes())
+        }
+        Route::Counts => {
+            service.write_out_arrivals();
+            let json = service.tally.total().to_json();
+            whole(200, b"application/json", json.as_bytes())
+        }
+        Route::Wrong(words) => whole(404, b"text/plain", words.as_bytes()),
+        Route::Default | Route::Delay(_) => {
+            let fill = answers.write_ready(out, head_only, persistence);
+            (answers.status(), fill)
+        }
+        Route::Status(status) => {
+            let fill = answers.write_status(out, *status, head_only, persistence);
+            (*status, fill)
+        }
+        Route::Bytes(length) => {
+            let fill = answers.write_pattern(out, 200, *length, head_only, persistence);
+            (200, fill)
+        }
     }
 }
 

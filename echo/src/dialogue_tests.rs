@@ -9,7 +9,9 @@ fn service(delay: Duration) -> Service {
         answers: Arc::new(Answers::new(&EchoConfig::default())),
         tally: Arc::new(Tally::new(1)),
         thread: 0,
-        delay,
+        manner: Manner::Plain(delay),
+        arrivals: None,
+        now_ns: 0,
     }
 }
 

@@ -33,8 +33,17 @@ pub(crate) enum Route {
     Delay(Duration),
     Echo,
     Stats,
+    /// `/.loadforge/counts`: everything counted; asking flushes the file of arrivals.
+    Counts,
     /// One of the above, written wrongly: 404 with these words.
     Wrong(&'static str),
+}
+
+impl Route {
+    /// Whether it asks about the target itself: answered at once, whatever the target's conduct, and counted nowhere.
+    pub(crate) fn is_reserved(&self) -> bool {
+        matches!(self, Route::Stats | Route::Counts)
+    }
 }
 
 /// Whether the connection outlives the answer.
@@ -240,6 +249,10 @@ fn route(target: &str) -> Route {
     match path {
         "/echo" => Route::Echo,
         "/stats" => Route::Stats,
+        "/.loadforge/counts" => Route::Counts,
+        _ if path.starts_with("/.loadforge/") => {
+            Route::Wrong("/.loadforge/ holds counts and nothing else")
+        }
         _ => Route::Default,
     }
 }
@@ -303,6 +316,7 @@ mod tests {
             ("*", Route::Default),
             ("/echo?a", Route::Echo),
             ("/stats", Route::Stats),
+            ("/.loadforge/counts", Route::Counts),
         ];
         for (target, expected) in cases {
             assert_eq!(route(target), expected, "{target}");

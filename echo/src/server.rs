@@ -5,6 +5,8 @@
 
 use crate::{
     answer::Answers,
+    arrivals::ArrivalFile,
+    conduct::Manner,
     config::{EchoConfig, EchoError},
     dialogue::Service,
     tally::{EchoCounts, Tally},
@@ -23,7 +25,8 @@ use std::{
     io,
     net::{SocketAddr, TcpListener},
     os::fd::{AsFd, BorrowedFd},
-    sync::{Arc, atomic::Ordering},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::{self, JoinHandle},
 };
 
@@ -39,6 +42,7 @@ pub struct EchoServer {
     address: SocketAddr,
     workers: Vec<Worker>,
     tally: Arc<Tally>,
+    arrivals: Option<Arc<Mutex<ArrivalFile>>>,
     max_connections: usize,
 }
 
@@ -66,6 +70,8 @@ impl EchoServer {
         listen(&listener, Backlog::MAXCONN).map_err(|errno| refused(errno.into()))?;
         listener.set_nonblocking(true).map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        let arrivals = config.arrivals.as_deref().map(open_arrivals).transpose()?;
+        let manner = Manner::of(config);
         let tally = Arc::new(Tally::new(config.threads));
         let answers = Arc::new(Answers::new(config));
         let workers = (0..config.threads)
@@ -75,9 +81,11 @@ impl EchoServer {
                     answers,
                     tally,
                     thread,
-                    delay: config.delay,
+                    manner: manner.clone(),
+                    arrivals: arrivals.clone(),
+                    now_ns: 0,
                 };
-                Worker::new(service, config.threads)
+                Worker::new(service, config)
             })
             .collect::<Result<_, _>>()?;
         let max_connections = config.max_connections.min(limit - reserved);
@@ -86,6 +94,7 @@ impl EchoServer {
             address,
             workers,
             tally,
+            arrivals,
             max_connections,
         })
     }
@@ -99,7 +108,7 @@ impl EchoServer {
     /// Connections still open are closed.
     ///
     /// # Errors
-    /// When a thread cannot be started.
+    /// When a thread cannot be started, or the file of arrivals could not be written whole.
     ///
     /// # Panics
     /// When a worker thread panicked, which is a fault of this crate.
@@ -127,6 +136,10 @@ impl EchoServer {
             thread
                 .join()
                 .expect("a thread of the echo target ends without a panic");
+        }
+        if let Some(arrivals) = &self.arrivals {
+            let mut arrivals = arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+            arrivals.finish().map_err(EchoError::ArrivalsLost)?;
         }
         outcome.map(|()| self.tally.total())
     }
@@ -181,7 +194,7 @@ impl EchoHandle {
     /// Stops it, closes its connections and gives the last counts.
     ///
     /// # Errors
-    /// When it could not start its threads.
+    /// When it could not start its threads, or the file of arrivals could not be written whole.
     ///
     /// # Panics
     /// When one of its threads panicked, which is a fault of this crate.
@@ -206,6 +219,14 @@ impl Drop for EchoHandle {
             let _ = thread.join();
         }
     }
+}
+
+fn open_arrivals(path: &Path) -> Result<Arc<Mutex<ArrivalFile>>, EchoError> {
+    let file = ArrivalFile::create(path).map_err(|source| EchoError::Arrivals {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Arc::new(Mutex::new(file)))
 }
 
 /// Takes connections in until `stop` is readable.

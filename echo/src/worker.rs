@@ -4,7 +4,8 @@
 //! gone finds no other in its place.
 
 use crate::{
-    config::EchoError,
+    clock::now_ns,
+    config::{EchoConfig, EchoError},
     connection::{Connection, Next, Workspace},
     deadlines::Deadlines,
     dialogue::Service,
@@ -22,7 +23,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 /// Tokens that are no connection's: no slot is that high.
@@ -30,7 +30,7 @@ const DOOR: u64 = u64::MAX;
 const TIMER: u64 = u64::MAX - 1;
 
 /// How long a refused client may go on sending before the connection is closed under it.
-const GOODBYE: Duration = Duration::from_secs(1);
+const GOODBYE_NS: u64 = 1_000_000_000;
 
 /// Memory that all connections together may hold for bodies and output, divided among the threads.
 const HELD_BYTES: usize = 256 << 20;
@@ -88,6 +88,8 @@ pub(crate) struct Worker {
     workspace: Workspace,
     held: usize,
     most_held: usize,
+    /// Never sleep.
+    busy_poll: bool,
 }
 
 /// A place for a connection.
@@ -96,16 +98,16 @@ struct Slot {
     connection: Option<Connection>,
     interest: EpollFlags,
     /// The deadline that counts; others in the heap are of the past.
-    due: Option<Instant>,
+    due: Option<u64>,
     held: usize,
 }
 
 impl Worker {
-    pub(crate) fn new(service: Service, threads: usize) -> Result<Worker, EchoError> {
+    pub(crate) fn new(service: Service, config: &EchoConfig) -> Result<Worker, EchoError> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)
             .map_err(EchoError::system("an epoll instance"))?;
         let door = Arc::new(Door::new().map_err(EchoError::system("an eventfd"))?);
-        let deadlines = Deadlines::new().map_err(EchoError::system("a timerfd"))?;
+        let deadlines = Deadlines::new(config.spin).map_err(EchoError::system("a timerfd"))?;
         epoll
             .add(&door.bell, EpollEvent::new(EpollFlags::EPOLLIN, DOOR))
             .and_then(|()| epoll.add(&deadlines, EpollEvent::new(EpollFlags::EPOLLIN, TIMER)))
@@ -118,7 +120,8 @@ impl Worker {
             free: Vec::new(),
             workspace: Workspace::new(service),
             held: 0,
-            most_held: HELD_BYTES / threads,
+            most_held: HELD_BYTES / config.threads,
+            busy_poll: config.busy_poll,
         })
     }
 
@@ -131,11 +134,18 @@ impl Worker {
     pub(crate) fn run(mut self) {
         let mut events = vec![EpollEvent::empty(); 512];
         loop {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let timeout = if self.busy_poll || self.deadlines.is_near() {
+                EpollTimeout::ZERO
+            } else {
+                EpollTimeout::NONE
+            };
+            let count = match self.epoll.wait(&mut events, timeout) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => panic!("waiting on an epoll instance of our own failed: {errno}"),
             };
+            // One stamp for all that arrived together: later ones would add the work on the earlier ones.
+            self.workspace.service.stamp();
             for event in &events[..count] {
                 match event.data() {
                     DOOR => {
@@ -143,9 +153,15 @@ impl Worker {
                             return;
                         }
                     }
-                    TIMER => self.answer_timer(),
+                    TIMER => {
+                        self.deadlines.heard();
+                        self.answer_deadlines();
+                    }
                     token => self.answer_event(token, event.events()),
                 }
+            }
+            if self.deadlines.is_near() {
+                self.answer_deadlines();
             }
         }
     }
@@ -210,8 +226,9 @@ impl Worker {
         });
     }
 
-    fn answer_timer(&mut self) {
-        let now = Instant::now();
+    fn answer_deadlines(&mut self) {
+        let now = now_ns();
+        self.workspace.service.now_ns = now;
         while let Some((due, token)) = self.deadlines.take_due(now) {
             let Some(index) = self.index_of(token) else {
                 continue;
@@ -240,7 +257,7 @@ impl Worker {
         self.held = self.held - slot.held + held;
         slot.held = held;
         if held > 0 && self.held > self.most_held {
-            self.workspace.service.counters().refused.add_one();
+            self.workspace.service.counters().refused.add(1);
             return self.close(index);
         }
         match next {
@@ -249,25 +266,25 @@ impl Worker {
             // Events are left on while an answer is held back: turning them off and on costs two system calls,
             // and a client that waits for its answer causes none. One that does cause them gets here:
             Next::Nothing => self.set_interest(index, EpollFlags::empty()),
-            Next::Delay { delay, all_sent } => {
+            Next::Until { due_ns, all_sent } => {
                 if !all_sent {
                     self.set_interest(index, EpollFlags::EPOLLOUT);
                 }
-                self.set_deadline(index, delay);
+                self.set_deadline(index, due_ns);
             }
             Next::Goodbye => {
                 self.set_interest(index, EpollFlags::EPOLLIN);
-                self.set_deadline(index, GOODBYE);
+                self.set_deadline(index, now_ns() + GOODBYE_NS);
             }
             Next::Close => self.close(index),
         }
     }
 
-    fn set_deadline(&mut self, index: u32, delay: Duration) {
-        let due = Instant::now() + delay;
+    fn set_deadline(&mut self, index: u32, due_ns: u64) {
         let slot = &mut self.slots[index as usize];
-        slot.due = Some(due);
-        self.deadlines.add(due, token(index, slot.generation));
+        slot.due = Some(due_ns);
+        self.deadlines
+            .add(due_ns, token(index, slot.generation), now_ns());
     }
 
     fn set_interest(&mut self, index: u32, interest: EpollFlags) {

@@ -1,6 +1,6 @@
 //! What the target answers to what, over real sockets: one table of exchanges, then the cases that need more than bytes.
 
-use loadforge_echo::{EchoConfig, EchoHandle, EchoServer, MAX_HEAD_BYTES};
+use loadforge_echo::{DelayLaw, EchoConfig, EchoHandle, EchoServer, MAX_HEAD_BYTES};
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpStream},
@@ -294,7 +294,7 @@ fn a_long_body_arrives_whole_at_a_slow_reader_and_holds_up_nobody() {
 fn answers_are_held_back_for_the_delay_of_the_path_or_of_all() {
     let delay = Duration::from_millis(30);
     let echo = start(&EchoConfig {
-        delay,
+        delay: DelayLaw::Fixed(delay),
         ..EchoConfig::default()
     });
     let mut stream = connect(&echo);

@@ -61,6 +61,9 @@ fn every_request_of_many_connections_on_many_threads_is_counted_once() {
         requests: 2_000,
         connections: 400,
         refused: 0,
+        bytes_in: 2_000 * 27,
+        bytes_out: 2_000 * ANSWER.len() as u64,
+        by_status: vec![(200, 2_000)],
     };
     assert_eq!(
         stats(address),

@@ -3,7 +3,7 @@
 //! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
 //! works), `wire/` (sockets) and `http1/` (bytes), in this order.
 //!
-//! Unsafe code lives in `clock.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
+//! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
 //! `supervisor/crew.rs` and `supervisor/mod.rs`; each block says why.
 
 mod clock;
@@ -18,7 +18,7 @@ mod wire;
 mod worker;
 
 pub use cpus::allowed_cpus;
-pub use plan::{Plan, TransportChoice, WireChoice};
+pub use plan::{MaxRate, Plan, PlanPart, TransportChoice, WireChoice};
 pub use prepare::prepare;
 pub use prepare::{PrepareError, Prepared};
 pub use supervisor::{RunEnd, RunError};

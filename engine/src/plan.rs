@@ -1,7 +1,7 @@
 //! What a run is asked to do, all of it decided before the fork. Neighbours: the root package fills a `Plan`,
 //! `prepare.rs` checks it against this machine, `supervisor/` carries it out.
 
-use loadforge_scenarios::{Pattern, Scenario};
+use loadforge_scenarios::{Demand, PhaseSpan, Scenario};
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
@@ -32,18 +32,40 @@ pub enum WireChoice {
     Epoll,
 }
 
-/// A run, ready to be prepared.
+/// One scenario of a run, with a load of its own. Several of them run side by side.
 #[derive(Clone)]
-pub struct Plan {
+pub struct PlanPart {
     /// What users do.
     pub scenario: Arc<dyn Scenario>,
+    /// How the scenario's endpoints are named in figures, in their order.
+    pub endpoints: Vec<String>,
     /// Where each of the scenario's origins is, in their order; the first address of each is used first, the next
     /// when a connection to it fails. Each has at least one.
     pub addresses: Vec<Vec<SocketAddr>>,
     /// How each origin is named in error details: as the user wrote it, secrets masked.
     pub origin_labels: Vec<String>,
-    /// How many users there are over time.
-    pub users: Pattern,
+    /// How many users, or arrivals a second, there are over time.
+    pub demand: Demand,
+}
+
+/// A bound on the requests sent a second, over all workers and scenarios: a token bucket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxRate {
+    /// Requests a second; more than 0.
+    pub per_s: f64,
+    /// Requests that may leave at once after a pause: the size of the bucket, at least 1.
+    pub burst: u32,
+}
+
+/// A run, ready to be prepared.
+#[derive(Clone)]
+pub struct Plan {
+    /// Scenarios side by side; at least one, at most 255.
+    pub parts: Vec<PlanPart>,
+    /// Named spans of the run, in their order; none when all of it is measured.
+    pub phases: Vec<PhaseSpan>,
+    /// Bounds the requests sent a second.
+    pub max_rate: Option<MaxRate>,
     /// How long the run lasts before it drains.
     pub duration: Duration,
     /// Ends the run once so many requests have been sent, over all workers.

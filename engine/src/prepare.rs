@@ -169,7 +169,7 @@ fn choose_wire(plan: &Plan, notes: &mut Vec<String>) -> Result<WireKind, Prepare
     if plan.wire == WireChoice::Epoll {
         return Ok(WireKind::Epoll);
     }
-    let connections = (plan.users.peak().ceil() as usize / plan.cpus.len()).max(1);
+    let connections = (most_connections(plan) as usize / plan.cpus.len()).max(1);
     match probe(plan.cpus.len(), connections).and_then(|()| check_locked_memory()) {
         Ok(()) => Ok(WireKind::Uring),
         Err(denied) if plan.wire == WireChoice::Uring => Err(PrepareError::Uring(denied)),
@@ -195,12 +195,20 @@ fn check_locked_memory() -> Result<(), UringDenied> {
     ))))
 }
 
+/// Most connections of the whole run: each user keeps one to each origin of its scenario.
+fn most_connections(plan: &Plan) -> u64 {
+    let each = plan.parts.iter().map(|part| {
+        let origins = part.addresses.len().max(1) as u64;
+        part.demand.most_users().saturating_mul(origins)
+    });
+    each.sum()
+}
+
 /// Raises the soft limit of descriptors as far as needed, and says how many are needed when the hard limit is below.
 /// Where there is room it is raised to twice that: for the users of a worker that dies, and for connections that are
 /// being closed while their successors are made.
 fn raise_descriptors(plan: &Plan, processes: usize) -> Result<(), PrepareError> {
-    let users = plan.users.peak().ceil() as u64;
-    let in_one_process = users.div_ceil(processes as u64) * plan.addresses.len().max(1) as u64;
+    let in_one_process = most_connections(plan).div_ceil(processes as u64);
     let needed = in_one_process + OWN_DESCRIPTORS;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else {
         return Ok(());

@@ -19,7 +19,7 @@ use std::{
 };
 use support::{
     props::{document, echo},
-    stage::{origin, plan, run, wires},
+    stage::{origin, planned, run, wires},
 };
 
 /// Polls of users before the count begins: connections are made, buffers have found their size.
@@ -111,10 +111,9 @@ fn allocations_of(scenario: Arc<impl Scenario + 'static>, wire: WireChoice) -> u
         after_all: Arc::clone(&after_all),
     };
     let ran = run(Plan {
-        users: Pattern::Constant(USERS),
         // A request is one poll at least.
         max_requests: Some(2 * (WARM_UP + COUNTED)),
-        ..plan(watched, wire)
+        ..planned(Pattern::Constant(USERS), watched, wire)
     });
     assert_eq!(ran.summary.requests.failed, 0, "{:?}", ran.summary.errors);
     let (before, after) = (

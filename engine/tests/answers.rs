@@ -13,7 +13,7 @@ use std::{
 use support::{
     props::eventually,
     scripted::{Deaf, Refusing, ScriptedServer, Welcome},
-    stage::{Play, Ran, act, plan, run, wires},
+    stage::{Play, Ran, act, plan, planned, run, wires},
 };
 
 /// How often each case is asked for, one time after the other on behalf of one user.
@@ -379,10 +379,13 @@ fn ask_for_all(cases: &Arc<Vec<Case>>, servers: &Servers, wire: WireChoice) -> (
         Ok(())
     });
     let ran = run(Plan {
-        users: Pattern::Constant(cases.len() as f64),
         max_requests: Some((cases.len() * TIMES) as u64),
         duration: LONG,
-        ..plan(Play::new(&servers.origins(), task), wire)
+        ..planned(
+            Pattern::Constant(cases.len() as f64),
+            Play::new(&servers.origins(), task),
+            wire,
+        )
     });
     let results = results.lock().expect("nobody panics").clone();
     (ran, results)
@@ -521,10 +524,13 @@ fn a_connection_that_ends_while_the_worker_is_busy_fails_its_request_and_does_no
                 user.get("/").send().await.map(|_| ())
             });
             let ran = run(Plan {
-                users: Pattern::Constant(2.0),
                 max_requests: Some(5),
                 time_limit: Duration::from_secs(2),
-                ..plan(Play::new(&[server.address], task), wire)
+                ..planned(
+                    Pattern::Constant(2.0),
+                    Play::new(&[server.address], task),
+                    wire,
+                )
             });
             assert_eq!(
                 ran.counts(),

@@ -6,12 +6,12 @@ mod support;
 
 use loadforge_analysis::RunOutcome;
 use loadforge_engine::Plan;
-use loadforge_scenarios::{ErrorKind, Pattern, User};
+use loadforge_scenarios::{Demand, ErrorKind, Pattern, User};
 use std::time::Duration;
 use support::{
     props::{add_one, counter, document, echo, get, read},
     scripted::{Refusing, ScriptedServer, Welcome},
-    stage::{Play, act, cpus, plan, run, wires},
+    stage::{Play, act, cpus, part, plan, planned, run, wires},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -30,9 +30,12 @@ fn a_task_that_panics_is_told_with_its_place_and_its_worker_lives_on() {
             Ok(())
         });
         let ran = run(Plan {
-            users: Pattern::Constant(3.0),
             max_requests: Some(40),
-            ..plan(Play::new(&[echo.address()], task), wire)
+            ..planned(
+                Pattern::Constant(3.0),
+                Play::new(&[echo.address()], task),
+                wire,
+            )
         });
         assert_eq!(ran.counts().0, 40, "no request is missing");
         let errors = &ran.summary.errors;
@@ -59,10 +62,10 @@ fn a_setup_that_panics_is_tried_again_after_a_pause_and_holds_nothing_up() {
         });
         let nothing = act(async |_: &mut User| Ok(()));
         let ran = run(Plan {
-            users: Pattern::Constant(2.0),
             duration: 500 * MS,
             graceful_stop: Duration::from_secs(30),
-            ..plan(
+            ..planned(
+                Pattern::Constant(2.0),
                 Play::new(&[echo.address()], get("/")).between(setup, nothing),
                 wire,
             )
@@ -94,10 +97,10 @@ fn a_teardown_that_panics_happens_once() {
         });
         let nothing = act(async |_: &mut User| Ok(()));
         let ran = run(Plan {
-            users: Pattern::Constant(3.0),
             max_requests: Some(30),
             graceful_stop: 2000 * MS,
-            ..plan(
+            ..planned(
+                Pattern::Constant(3.0),
                 Play::new(&[echo.address()], get("/")).between(nothing, teardown),
                 wire,
             )
@@ -122,9 +125,12 @@ fn a_task_that_never_waits_does_not_keep_others_from_working() {
             user.get("/").send().await.map(|_| ())
         });
         let ran = run(Plan {
-            users: Pattern::Constant(2.0),
             duration: 500 * MS,
-            ..plan(Play::new(&[echo.address()], task), wire)
+            ..planned(
+                Pattern::Constant(2.0),
+                Play::new(&[echo.address()], task),
+                wire,
+            )
         });
         assert_eq!(ran.outcome, RunOutcome::Completed);
         let (_, ok, failed) = ran.counts();
@@ -150,7 +156,7 @@ fn failed_checks_are_counted_with_their_words() {
         let max_requests = Some(20);
         let any = Play::new(&[echo.address()], get("/"));
         let ran = run(Plan {
-            scenario,
+            parts: vec![part(Demand::Users(Pattern::Constant(1.0)), scenario)],
             max_requests,
             ..plan(any, wire)
         });
@@ -191,9 +197,12 @@ fn a_refused_port_fails_every_request_and_the_run_ends() {
     for wire in wires() {
         let nobody = Refusing::new();
         let ran = run(Plan {
-            users: Pattern::Constant(4.0),
             max_requests: Some(50),
-            ..plan(Play::new(&[nobody.address], get("/")), wire)
+            ..planned(
+                Pattern::Constant(4.0),
+                Play::new(&[nobody.address], get("/")),
+                wire,
+            )
         });
         assert_eq!(ran.counts(), (50, 0, 50));
         let words = format!(
@@ -214,12 +223,14 @@ fn a_refused_port_fails_every_request_and_the_run_ends() {
 fn the_next_address_of_an_origin_is_tried_when_the_first_refuses() {
     for wire in wires() {
         let (nobody, echo) = (Refusing::new(), echo());
-        let ran = run(Plan {
-            addresses: vec![vec![nobody.address, echo.address()]],
-            users: Pattern::Constant(3.0),
-            max_requests: Some(60),
-            ..plan(Play::new(&[echo.address()], get("/")), wire)
-        });
+        let mut plan = planned(
+            Pattern::Constant(3.0),
+            Play::new(&[echo.address()], get("/")),
+            wire,
+        );
+        plan.parts[0].addresses = vec![vec![nobody.address, echo.address()]];
+        plan.max_requests = Some(60);
+        let ran = run(plan);
         assert_eq!(ran.counts(), (60, 60, 0), "{:?}", ran.summary.errors);
         assert_eq!(echo.requests(), 60);
         assert_eq!(ran.summary.requests.connects, 3);
@@ -233,12 +244,12 @@ fn what_is_in_flight_at_the_end_is_cut_and_counted_as_interrupted() {
         let nothing = act(async |_: &mut User| Ok(()));
         let teardown = act(async |user: &mut User| user.get("/out").send().await.map(|_| ()));
         let ran = run(Plan {
-            users: Pattern::Constant(5.0),
             cpus: cpus(2),
             duration: 1000 * MS,
             graceful_stop: 200 * MS,
             time_limit: Duration::from_secs(60),
-            ..plan(
+            ..planned(
+                Pattern::Constant(5.0),
                 Play::new(&[server.address], get("/no-answer")).between(nothing, teardown),
                 wire,
             )

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use loadforge_analysis::{EventKind, Phase, RunOutcome};
 use loadforge_engine::Plan;
 use loadforge_scenarios::{
-    Body, ErrorKind, Failure, Method, OriginId, Pattern, Request, ThinkTime, User,
+    Body, Demand, ErrorKind, Failure, Method, OriginId, Pattern, RampCurve, Request, ThinkTime,
+    User,
 };
 use std::{
     sync::{Arc, Mutex},
@@ -16,7 +17,7 @@ use std::{
 };
 use support::{
     props::{add_one, counter, document, echo, get, read},
-    stage::{Act, Play, act, cpus, plan, run, wires},
+    stage::{Act, Play, act, cpus, part, plan, planned, run, wires},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -56,8 +57,7 @@ fn setup_and_teardown_happen_once_per_user() {
         );
         let nobody = Play::new(&[echo.address()], get("/"));
         let ran = run(Plan {
-            scenario,
-            users: Pattern::Constant(7.0),
+            parts: vec![part(Demand::Users(Pattern::Constant(7.0)), scenario)],
             cpus: cpus(2),
             duration: 500 * MS,
             ..plan(nobody, wire)
@@ -80,10 +80,13 @@ fn the_limit_of_requests_is_met_exactly_by_two_workers() {
     for wire in wires() {
         let echo = echo();
         let ran = run(Plan {
-            users: Pattern::Constant(9.0),
             cpus: cpus(2),
             max_requests: Some(1237),
-            ..plan(Play::new(&[echo.address()], get("/")), wire)
+            ..planned(
+                Pattern::Constant(9.0),
+                Play::new(&[echo.address()], get("/")),
+                wire,
+            )
         });
         assert_eq!(ran.counts(), (1237, 1237, 0));
         assert_eq!(echo.requests(), 1237);
@@ -137,14 +140,18 @@ fn users_come_as_the_ramp_asks_and_leave_as_it_falls() {
                 .thinking(ThinkTime::Constant(5 * MS));
             let begun = Instant::now();
             let ran = run(Plan {
-                users: Pattern::Ramp {
-                    from,
-                    to,
-                    over: OVER,
-                },
                 duration: 2100 * MS,
                 cpus: cpus(2),
-                ..plan(play, wire)
+                ..planned(
+                    Pattern::Ramp {
+                        from,
+                        to,
+                        over: OVER,
+                        curve: RampCurve::Linear,
+                    },
+                    play,
+                    wire,
+                )
             });
             let (comes, goes) = (taken(&comes), taken(&goes));
             assert_eq!(
@@ -200,9 +207,8 @@ fn names_chosen_at_run_time_are_endpoints_of_their_own() {
         });
         let play = Play::new(&[echo.address()], task).naming(&["never asked for"]);
         let ran = run(Plan {
-            users: Pattern::Constant(4.0),
             max_requests: Some(400),
-            ..plan(play, wire)
+            ..planned(Pattern::Constant(4.0), play, wire)
         });
         assert_eq!(ran.counts(), (400, 400, 0));
         let mut names: Vec<(&str, &str)> = ran
@@ -296,9 +302,12 @@ fn an_answer_within_the_graceful_stop_counts() {
     for wire in wires() {
         let echo = echo();
         let ran = run(Plan {
-            users: Pattern::Constant(5.0),
             max_requests: Some(5),
-            ..plan(Play::new(&[echo.address()], get("/delay/300ms")), wire)
+            ..planned(
+                Pattern::Constant(5.0),
+                Play::new(&[echo.address()], get("/delay/300ms")),
+                wire,
+            )
         });
         assert_eq!(
             ran.counts(),
@@ -320,9 +329,12 @@ fn users_of_several_origins_keep_a_connection_to_each() {
             user.get("/b").origin(OriginId(1)).send().await.map(|_| ())
         });
         let ran = run(Plan {
-            users: Pattern::Constant(2.0),
             max_requests: Some(80),
-            ..plan(Play::new(&[one.address(), other.address()], task), wire)
+            ..planned(
+                Pattern::Constant(2.0),
+                Play::new(&[one.address(), other.address()], task),
+                wire,
+            )
         });
         assert_eq!(ran.counts(), (80, 80, 0));
         assert_eq!(

@@ -7,7 +7,7 @@ mod support;
 
 use loadforge_analysis::{Event, EventKind};
 use loadforge_engine::{Plan, PrepareError, RunEnd, TransportChoice, WireChoice, prepare};
-use loadforge_scenarios::{Pattern, User};
+use loadforge_scenarios::{Demand, Gaps, Pattern, User};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -19,19 +19,24 @@ use std::{
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     process::{Child, Command, ExitCode, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
 use support::{
     props::{HUNG, echo_after, eventually},
     scripted::{ScriptedServer, Welcome},
-    stage::{Play, act, cpus, plan},
+    stage::{Play, act, cpus, part, plan},
 };
 
 /// A test: its name and what it does.
 type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
+    (
+        "what_a_killed_worker_was_to_send_is_taken_over_or_stated",
+        what_a_killed_worker_was_to_send_is_taken_over_or_stated,
+    ),
     (
         "both_transports_count_the_same",
         both_transports_count_the_same,
@@ -166,6 +171,31 @@ fn a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated() {
     );
 }
 
+fn what_a_killed_worker_was_to_send_is_taken_over_or_stated() {
+    let echo = echo_after(Duration::ZERO);
+    let mut order = Order::new("shm", echo.address());
+    (order.rate, order.users, order.duration_ms) = (400, 200, 2000);
+    let Some(mut run) = Running::start(&order) else {
+        return;
+    };
+    eventually("arrivals of both workers", || echo.requests() > 100);
+    signal(run.workers()[1], Signal::SIGKILL);
+    run.end_well();
+    assert_eq!(run.word("workers_lost"), "1");
+    run.assert_balanced();
+    // An arrival that was begun the moment before, and whose request was not yet, is in no count.
+    let intended = run.count("intended");
+    assert!((799..=800).contains(&intended), "{:?}", run.said);
+    // What was due on it while it was dying: 200 a second for the time until the other has taken over.
+    let begun_by_both = run.count("sent") + run.count("not_sent");
+    assert_eq!(begun_by_both, intended);
+    assert!(
+        run.count("sent") > 400,
+        "the other takes over: {:?}",
+        run.said
+    );
+}
+
 fn a_run_whose_workers_are_all_killed_is_aborted() {
     let echo = echo_after(Duration::from_millis(20));
     let Some(mut run) = Running::start(&Order::new("shm", echo.address())) else {
@@ -284,6 +314,8 @@ struct Order {
     address: SocketAddr,
     path: String,
     users: u32,
+    /// Arrivals a second; 0 for the closed model.
+    rate: u32,
     max_requests: u64,
     duration_ms: u64,
 }
@@ -296,12 +328,13 @@ impl Order {
             address,
             path: "/".to_owned(),
             users: 8,
+            rate: 0,
             max_requests: u64::MAX,
             duration_ms: HUNG.as_millis() as u64,
         }
     }
 
-    fn words(&self) -> [String; 6] {
+    fn words(&self) -> [String; 7] {
         [
             self.transport.to_owned(),
             self.address.to_string(),
@@ -309,6 +342,7 @@ impl Order {
             self.users.to_string(),
             self.max_requests.to_string(),
             self.duration_ms.to_string(),
+            self.rate.to_string(),
         ]
     }
 
@@ -317,8 +351,17 @@ impl Order {
         let path = words[2].clone();
         let task = act(async move |user: &mut User| user.get(&path).send().await.map(|_| ()));
         let play = Play::new(&[words[1].parse().expect("an address")], task);
+        let demand = match number(6) {
+            0 => Demand::Users(Pattern::Constant(number(3) as f64)),
+            rate => Demand::Arrivals {
+                rate: Pattern::Constant(rate as f64),
+                gaps: Gaps::Even,
+                max_users: number(3),
+            },
+        };
+        let (one, wire) = (Arc::new(play.clone()), WireChoice::Auto);
         Plan {
-            users: Pattern::Constant(number(3) as f64),
+            parts: vec![part(demand, one)],
             duration: Duration::from_millis(number(5)),
             max_requests: Some(number(4)).filter(|max| *max < u64::MAX),
             cpus: cpus(2),
@@ -328,7 +371,7 @@ impl Order {
             },
             time_limit: HUNG,
             graceful_stop: HUNG,
-            ..plan(play, WireChoice::Auto)
+            ..plan(play, wire)
         }
     }
 }

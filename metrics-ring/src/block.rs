@@ -2,6 +2,8 @@
 //! Neighbours: `region.rs` gives shared memory, for the channel transport it is the heap; `transport.rs` uses it.
 //! Invariant: it starts zeroed, and every part is valid when zeroed, so nothing but the offsets needs to be agreed on.
 
+#[cfg(test)]
+use crate::control::Share;
 use crate::control::{RunControl, WorkerControl};
 use crate::region::{Region, RegionError, RegionHeader};
 use crate::ring::{RingHeader, RingParts};
@@ -286,8 +288,13 @@ mod tests {
     #[test]
     fn a_block_begins_zeroed_and_its_workers_do_not_share_memory() {
         let block = Block::heap(Plan::new(2, 0, 0, TextRoom::new(1, 1)).unwrap());
-        block.worker(0).set_share(1, 2);
-        assert_eq!(block.worker(0).share(), (1, 2));
-        assert_eq!(block.worker(1).share(), (0, 0));
+        let share = Share {
+            index: 1,
+            of: 2,
+            from_ns: 7,
+        };
+        block.worker(0).set_share(share);
+        assert_eq!(block.worker(0).share(), share);
+        assert_eq!(block.worker(1).share(), Share::default());
     }
 }

@@ -30,8 +30,10 @@ pub struct RunControl {
     _spare: [u64; 14],
     /// Requests that workers have taken out of a run-wide limit; every worker adds to it, with `fetch_add`.
     pub requests_taken: AtomicU64,
+    /// The state of the run-wide limit of requests a second; every worker moves it on. Its meaning is the engine's.
+    pub rate_limiter: AtomicU64,
     // On a line of its own with what is still to come, so that the phase can be read without waiting for the adders.
-    _spare_shared: [u64; 15],
+    _spare_shared: [u64; 14],
 }
 
 impl RunControl {
@@ -71,6 +73,17 @@ pub enum WorkerState {
     Done = 3,
 }
 
+/// A worker's place among those that bear the load: number `index` of `of`; 0 of 0 bears none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Counted from 0; below `of`.
+    pub index: u32,
+    /// Workers that bear the load.
+    pub of: u32,
+    /// From when on, in ns since t0: what was due earlier is shared out as before.
+    pub from_ns: u64,
+}
+
 /// What one worker tells the supervisor, and the other way round.
 ///
 /// Counters have a single writer, the worker, which raises them with `raise`; gauges it stores. Readers see figures
@@ -95,12 +108,16 @@ pub struct WorkerControl {
     pub lost: AtomicU64,
     /// Hand-overs that found the ring full, since the start; kept by `RecordSink`.
     pub stalls: AtomicU64,
+    /// Arrivals of the open model that were begun or given up, since the start.
+    pub arrivals: AtomicU64,
     /// Iterations that ended, since the start.
     pub iterations: AtomicU64,
     /// Iterations that ended with a failure, since the start.
     pub iterations_failed: AtomicU64,
     /// Receives that found no buffer and had to be made again, since the start.
     pub starvations: AtomicU64,
+    /// Turns in which the kernel had more to tell than its queue of completions held, since the start; nothing is lost.
+    pub overflows: AtomicU64,
     /// Virtual users alive now.
     pub active_users: AtomicU64,
     /// Requests under way now.
@@ -109,10 +126,12 @@ pub struct WorkerControl {
     pub cpu_ns: AtomicU64,
     /// Time the worker has spent spinning for deadlines since t0, in ns.
     pub spin_ns: AtomicU64,
-    _spare: [u64; 17],
+    _spare: [u64; 15],
     /// What share of the load this worker bears; written by the supervisor through `set_share`.
     pub share: AtomicU64,
-    _spare_supervisor: [u64; 15],
+    /// From when on it bears that share, in ns since t0; written by the supervisor through `set_share`.
+    pub share_from_ns: AtomicU64,
+    _spare_supervisor: [u64; 14],
 }
 
 // What one side writes and what the other writes never share a line (see `ring.rs` for the 128).
@@ -144,24 +163,30 @@ impl WorkerControl {
         self.state.store(state as u64, Ordering::Release);
     }
 
-    /// The worker's place among those that bear the load: (index, of), with index < of; (0, 0) bears none.
-    pub fn share(&self) -> (u32, u32) {
-        // Relaxed: both halves are in this one word and say nothing about any other.
-        let packed = self.share.load(Ordering::Relaxed);
-        ((packed >> 32) as u32, packed as u32)
+    /// The worker's place among those that bear the load.
+    pub fn share(&self) -> Share {
+        // Acquire: pairs with the Release store in `set_share`, so that the time belongs to this share or a later one.
+        let packed = self.share.load(Ordering::Acquire);
+        Share {
+            index: (packed >> 32) as u32,
+            of: packed as u32,
+            from_ns: self.share_from_ns.load(Ordering::Relaxed),
+        }
     }
 
-    /// Sets the worker's place among those that bear the load; (0, 0) for none. Only the supervisor does.
+    /// Sets the worker's place among those that bear the load. Only the supervisor does.
     ///
     /// # Panics
     /// When the index is not below `of`, and it is not (0, 0).
-    pub fn set_share(&self, index: u32, of: u32) {
+    pub fn set_share(&self, Share { index, of, from_ns }: Share) {
         assert!(
             index < of || (index, of) == (0, 0),
             "a share is one of {of}, not number {index}"
         );
+        self.share_from_ns.store(from_ns, Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `share`.
         self.share
-            .store(u64::from(index) << 32 | u64::from(of), Ordering::Relaxed);
+            .store(u64::from(index) << 32 | u64::from(of), Ordering::Release);
     }
 }
 
@@ -185,7 +210,7 @@ mod tests {
         let worker = WorkerControl::default();
         assert_eq!(
             (worker.state(), worker.share()),
-            (WorkerState::Starting, (0, 0))
+            (WorkerState::Starting, Share::default())
         );
     }
 
@@ -211,15 +236,24 @@ mod tests {
             assert_eq!(worker.state(), state);
         }
         for (index, of) in [(0, 1), (u32::MAX - 1, u32::MAX), (3, 7), (0, 0)] {
-            worker.set_share(index, of);
-            assert_eq!(worker.share(), (index, of));
+            let share = Share {
+                index,
+                of,
+                from_ns: u64::from(of),
+            };
+            worker.set_share(share);
+            assert_eq!(worker.share(), share);
         }
     }
 
     #[test]
     #[should_panic(expected = "not number 2")]
     fn a_share_beyond_the_last_is_refused() {
-        WorkerControl::default().set_share(2, 2);
+        WorkerControl::default().set_share(Share {
+            index: 2,
+            of: 2,
+            from_ns: 0,
+        });
     }
 
     #[test]

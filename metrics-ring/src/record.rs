@@ -31,7 +31,8 @@ pub struct RequestRecord {
     pub connect_us: u32,
     /// Time spent in the TLS handshake, in µs, saturating.
     pub tls_us: u32,
-    /// Bytes received, head and body, saturating.
+    /// Bytes received, head and body, saturating. Of kind `NotSent`: how many requests it stands for, all of them due
+    /// in the same second of the run.
     pub bytes_in: u32,
     /// Bytes sent, head and body, saturating.
     pub bytes_out: u32,
@@ -87,7 +88,7 @@ pub enum RecordKind {
     Group = 3,
     /// A value that the scenario measured itself.
     Metric = 4,
-    /// A request that was due and never begun.
+    /// Requests that were due and never begun; `bytes_in` says how many.
     NotSent = 5,
 }
 

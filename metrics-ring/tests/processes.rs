@@ -4,7 +4,7 @@
 //! the command line select those whose names contain one of them.
 
 use loadforge_ring::{
-    Capacity, RegionError, RequestRecord, RunPhase, TextKind, Transport, WorkerState,
+    Capacity, RegionError, RequestRecord, RunPhase, Share, TextKind, Transport, WorkerState,
     sweep_leftovers,
 };
 use nix::libc;
@@ -51,6 +51,12 @@ const TESTS: [(&str, fn()); 7] = [
 ];
 
 /// Nothing here takes a tenth of it; a hang ends with a failure, not with a patience contest.
+/// A share as a supervisor would write it.
+const SHARE: Share = Share {
+    index: 1,
+    of: 2,
+    from_ns: 3,
+};
 const PATIENCE: Duration = Duration::from_secs(240);
 
 fn main() {
@@ -348,14 +354,14 @@ fn both_sides_see_each_other_s_control_words() {
             transport.control().phase() == RunPhase::Running
         });
         assert_eq!(transport.control().t0_ns.load(Relaxed), 77);
-        assert_eq!(control.share(), (1, 2));
+        assert_eq!(control.share(), SHARE);
         transport.control().requests_taken.fetch_add(3, Relaxed);
     });
     wait_until("the worker is ready", || {
         transport.worker(1).state() == WorkerState::Ready
     });
     assert_eq!(transport.worker(1).heartbeat_ns.load(Relaxed), 5);
-    transport.worker(1).set_share(1, 2);
+    transport.worker(1).set_share(SHARE);
     transport.control().t0_ns.store(77, Relaxed);
     transport.control().set_phase(RunPhase::Running);
     child.succeeded();

@@ -1,6 +1,6 @@
 //! Writes a results directory of a synthetic run, to look at the report without a load test:
 //! `cargo run -p loadforge-reporter --example synthetic_report -- DIR [kind]`, where kind is `shop` (the default), `wide`
-//! (10 minutes, 20 endpoints), `idle` (no request at all), `killed` or `hostile` (names that try to break the page).
+//! (10 minutes, 20 endpoints), `phased` (arrivals, with warm-up and cool-down), `idle` (no request at all), `killed` or `hostile` (names that try to break the page).
 
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
@@ -21,12 +21,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let kind = arguments.get(1).map_or("shop", String::as_str);
     let snapshots: Vec<Snapshot> = match kind {
         "wide" => fixture::wide_snapshots(20, 600),
+        "phased" => fixture::phased_snapshots(180),
         "idle" => fixture::idle_snapshots(20),
         "killed" => fixture::snapshots(107),
         "hostile" => fixture::hostile_snapshots(30),
         _ => fixture::snapshots(180),
     };
-    let mut info = fixture::run_info();
+    let mut info = match kind {
+        "phased" => fixture::phased_run_info(180),
+        _ => fixture::run_info(),
+    };
     if kind == "wide" {
         info.duration_s = 600.0;
     }

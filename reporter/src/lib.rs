@@ -7,8 +7,10 @@
 
 pub mod format;
 mod html;
+mod preview;
 mod report;
 mod results;
+mod seconds;
 mod series;
 mod terminal;
 mod words;
@@ -17,11 +19,13 @@ mod words;
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
-pub use html::page;
+pub use html::{page, preview_html};
+pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{
     REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE, SUMMARY_FILE,
     StoredRun,
 };
+pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};
-pub use terminal::{Live, LiveMode, final_table};
+pub use terminal::{Live, LiveMode, final_table, preview_terminal};

@@ -4,6 +4,7 @@
 //! Invariant: never more than `MAX_POINTS` points, whatever the run's length. When a point covers several seconds, its
 //! counts are sums, and of each percentile it keeps the lowest and the highest second: percentiles are never averaged.
 
+use crate::seconds::SecondCounts;
 use loadforge_analysis::{Event, LatencyHistogram, Snapshot, UserCounts};
 use loadforge_scenarios::ErrorKind;
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ const MAX_EVENTS: usize = 200;
 pub struct Series {
     points: Vec<SeriesPoint>,
     events: Vec<Event>,
+    offered: SecondCounts,
+    sent: SecondCounts,
     /// Windows in each point but the last.
     windows_per_point: u32,
     max_points: usize,
@@ -55,6 +58,14 @@ pub struct SeriesPoint {
     pub cpu_percent: Vec<f64>,
     /// By worker: highest share of time spent spinning, in percent of one CPU.
     pub spin_percent: Vec<f64>,
+    /// By worker: highest share of its CPU that the hypervisor kept from this machine, in percent.
+    pub steal_percent: Vec<f64>,
+    /// Times the kernel took the CPU from a worker that wanted to go on.
+    pub involuntary_switches: u64,
+    /// TCP segments that this machine sent again.
+    pub retransmits: u64,
+    /// Most descriptors open in all processes together; 0 when they were not counted.
+    pub descriptors: u64,
 }
 
 /// Some quantiles of one latency, each with its lowest and highest second.
@@ -89,6 +100,8 @@ impl Series {
     /// Adds the run's next second.
     pub fn add(&mut self, snapshot: &Snapshot) {
         let point = SeriesPoint::of(snapshot);
+        self.offered.add(&snapshot.offered_at);
+        self.sent.add(&snapshot.sent_at);
         match self.points.last_mut() {
             Some(last) if last.windows < self.windows_per_point => last.merge(point),
             _ => self.points.push(point),
@@ -105,6 +118,16 @@ impl Series {
     /// The points in order of time.
     pub fn points(&self) -> &[SeriesPoint] {
         &self.points
+    }
+
+    /// Requests by the time they were due at, those that were never sent included; empty for a run that did not tell.
+    pub fn offered(&self) -> &SecondCounts {
+        &self.offered
+    }
+
+    /// Requests by the time they were sent at; empty for a run that did not tell.
+    pub fn sent(&self) -> &SecondCounts {
+        &self.sent
     }
 
     /// The first events of the run.
@@ -131,6 +154,8 @@ impl Series {
         Series {
             points: Vec::new(),
             events: Vec::new(),
+            offered: SecondCounts::with_most(max_points),
+            sent: SecondCounts::with_most(max_points),
             windows_per_point: 1,
             max_points,
         }
@@ -146,6 +171,11 @@ impl SeriesPoint {
     /// Requests failed per second.
     pub fn failed_per_s(&self) -> f64 {
         per_second(self.failed, self.length_s)
+    }
+
+    /// Requests that were due and never begun, per second.
+    pub fn not_sent_per_s(&self) -> f64 {
+        per_second(self.not_sent, self.length_s)
     }
 
     fn of(snapshot: &Snapshot) -> SeriesPoint {
@@ -169,6 +199,10 @@ impl SeriesPoint {
             lag_p99_ms: (!lag.is_empty()).then(|| lag.quantile_ms(0.99)),
             cpu_percent: snapshot.generator.cpu_percent.clone(),
             spin_percent: snapshot.generator.spin_percent.clone(),
+            steal_percent: snapshot.generator.steal_percent.clone(),
+            involuntary_switches: snapshot.generator.involuntary_switches,
+            retransmits: snapshot.generator.retransmits,
+            descriptors: snapshot.generator.descriptors,
         }
     }
 
@@ -179,6 +213,7 @@ impl SeriesPoint {
         self.windows += next.windows;
         self.users.active = self.users.active.max(next.users.active);
         self.users.target = self.users.target.max(next.users.target);
+        self.users.target_rate = self.users.target_rate.max(next.users.target_rate);
         self.users.in_flight = self.users.in_flight.max(next.users.in_flight);
         self.done += next.done;
         self.failed += next.failed;
@@ -198,6 +233,10 @@ impl SeriesPoint {
         };
         keep_highest(&mut self.cpu_percent, &next.cpu_percent);
         keep_highest(&mut self.spin_percent, &next.spin_percent);
+        keep_highest(&mut self.steal_percent, &next.steal_percent);
+        self.involuntary_switches += next.involuntary_switches;
+        self.retransmits += next.retransmits;
+        self.descriptors = self.descriptors.max(next.descriptors);
     }
 }
 

@@ -6,6 +6,7 @@ use loadforge_analysis::{
     EndpointSummary, LoadModel, MAX_ENDPOINTS, OTHER_ENDPOINT, RunOutcome, RunSummary,
     ThresholdResult, VerdictLevel,
 };
+use loadforge_scenarios::PhaseRole;
 
 /// The verdict as a heading.
 pub(crate) fn verdict_heading(level: VerdictLevel) -> &'static str {
@@ -70,20 +71,37 @@ pub(crate) fn cut_short(summary: &RunSummary, planned_s: f64) -> Option<String> 
 
 /// The whole run in two or three sentences.
 pub(crate) fn story(summary: &RunSummary) -> String {
-    let done = summary.requests.ok + summary.requests.failed;
+    let done = summary.measured.done;
     let length = format::span(summary.duration_s);
     if done == 0 {
-        return format!("In {length}, no request was answered. There is nothing to measure.");
+        let answered = summary.requests.ok + summary.requests.failed;
+        return match answered {
+            0 => format!("In {length}, no request was answered. There is nothing to measure."),
+            _ => format!(
+                "In {length}, {} made, all of them in warm-up or cool-down. There is nothing measured.",
+                format::plural(answered, "request")
+            ),
+        };
     }
+    let length = match left_out(summary) {
+        None => length,
+        Some(_) => format!(
+            "{} that were measured",
+            format::span(summary.measured.seconds)
+        ),
+    };
     let load = match summary.model {
         LoadModel::Closed => format!("up to {} made", format::plural(summary.users.peak, "user")),
-        LoadModel::Open => "the plan's arrivals made".to_owned(),
+        LoadModel::Open => format!(
+            "arrivals at up to {} a second made",
+            format::rate(summary.rate.target_peak)
+        ),
     };
     let requests = format::plural(done, "request");
     let rate = format::rate(summary.requests.rps_mean);
     let (half, most) = (summary.response_ms.p50, summary.response_ms.p99);
     let (half, most) = (format::latency(half), format::latency(most));
-    let errors = match summary.requests.failed {
+    let errors = match summary.measured.failed {
         0 => "No request failed.".to_owned(),
         failed => {
             let often = summary.errors.first().map_or_else(String::new, |error| {
@@ -96,11 +114,54 @@ pub(crate) fn story(summary: &RunSummary) -> String {
             )
         }
     };
+    let not_sent = match summary.measured.not_sent {
+        0 => String::new(),
+        count => format!(" {} due and never sent.", were(count, "request")),
+    };
     let story = format!(
         "In {length}, {load} {requests}, {rate} a second. \
-         Half of them took up to {half}, 99 of 100 up to {most}. {errors}"
+         Half of them took up to {half}, 99 of 100 up to {most}. {errors}{not_sent}"
     );
     keep_together(&story)
+}
+
+fn were(count: u64, noun: &str) -> String {
+    let verb = if count == 1 { "was" } else { "were" };
+    format!("{} {verb}", format::plural(count, noun))
+}
+
+/// What of the run is in no figure, in words; `None` when all of it counts.
+pub(crate) fn left_out(summary: &RunSummary) -> Option<String> {
+    let answered = summary.requests.ok + summary.requests.failed;
+    let outside = answered.saturating_sub(summary.measured.done);
+    let phases = summary.phases.iter();
+    let unmeasured = phases.filter(|phase| phase.role != PhaseRole::Measured);
+    (outside > 0 || unmeasured.count() > 0).then(|| {
+        format!(
+            "{} of warm-up and cool-down not counted; measured from {} to {}",
+            format::plural(outside, "request"),
+            format::clock(summary.measured.from_s),
+            format::clock(summary.measured.until_s)
+        )
+    })
+}
+
+/// Why a phase does not count; empty when it does.
+pub(crate) fn phase_note(role: PhaseRole) -> &'static str {
+    match role {
+        PhaseRole::Measured => "",
+        PhaseRole::WarmUp => "warm-up: not counted",
+        PhaseRole::CoolDown => "cool-down: not counted",
+    }
+}
+
+/// What the peak of users is to be compared with.
+pub(crate) fn users_note(summary: &RunSummary) -> String {
+    let most = format::count(summary.users.target_peak);
+    match summary.model {
+        LoadModel::Closed => format!("at peak, {most} asked for"),
+        LoadModel::Open => format!("at peak, at most {most} allowed"),
+    }
 }
 
 /// A line never breaks between a figure and its unit.

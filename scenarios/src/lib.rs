@@ -7,7 +7,9 @@
 #![deny(unsafe_code)]
 
 mod address;
+mod arrivals;
 mod client;
+mod demand;
 pub mod document;
 mod failure;
 mod life;
@@ -22,13 +24,15 @@ pub mod testing;
 mod user;
 
 pub use address::AddressFault;
+pub use arrivals::{ArrivalClock, ArrivalStream};
 pub use client::{Client, Seat};
+pub use demand::{DEFAULT_MAX_USERS, Demand, Gaps, PhaseRole, PhaseSpan};
 pub use document::DocumentScenario;
 pub use failure::{ErrorKind, Failure, Outcome};
 pub use life::{SETUP_RETRY, Script, live};
 pub use method::Method;
 pub use pace::{TaskWeights, ThinkTime, below};
-pub use pattern::Pattern;
+pub use pattern::{Course, Pattern, RampCurve, TraceError, TraceScale, parse_trace, read_trace};
 pub use request::{Body, FixedId, HeaderError, HeaderList, NameId, OriginId, Request};
 pub use response::Response;
 pub use scenario::{Origin, Scenario, Scheme, UserFuture};

@@ -1,15 +1,16 @@
 //! `loadforge echo`: the built-in HTTP server until a signal comes. Neighbours: `loadforge-echo` is the server,
 //! `target.rs` starts this command as a run's target and reads its first line.
-//! Invariant: standard output gets one line, the address, once connections are accepted.
+//! Invariant: standard output gets one line, the address, once connections are accepted, and at the end one more with all counts
+//! when these are asked for.
 
 use crate::{
     amounts,
-    args::EchoArgs,
+    args::{EchoArgs, StallFromWord},
     complaint::{CommandError, Complaint},
-    cpus,
+    conduct, cpus,
     exit::Exit,
 };
-use loadforge_echo::{EchoConfig, EchoServer};
+use loadforge_echo::{DelayLaw, EchoConfig, EchoServer, Stall, StallFrom};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     sys::{
@@ -43,15 +44,26 @@ pub fn echo(args: &EchoArgs) -> Result<Exit, CommandError> {
         ))
     })?;
     let start = |error| CommandError::could_not_run(format!("error: {error}"));
-    let server = EchoServer::bind(&asked.config).map_err(start)?;
+    let server = EchoServer::bind(&asked.config).map_err(|error| {
+        let refused = start(error.to_string());
+        if error.is_bad_input() {
+            CommandError::bad_input(refused)
+        } else {
+            refused
+        }
+    })?;
     let address = server.address();
-    let handle = server.spawn().map_err(start)?;
+    let handle = server.spawn().map_err(|error| start(error.to_string()))?;
     // Whoever started this may not want the line.
     let _ =
         writeln!(std::io::stdout(), "http://{address}/").and_then(|()| std::io::stdout().flush());
     // EINTR aside, this returns for one of the two signals.
     while signals.wait().is_err() {}
-    let counts = handle.stop().map_err(start)?;
+    let counts = handle.stop().map_err(|error| start(error.to_string()))?;
+    if args.counts {
+        // As above.
+        let _ = write!(std::io::stdout(), "{}", counts.to_json());
+    }
     if args.end_with.is_none() {
         anstream::eprintln!(
             "{} requests answered on {} connections",
@@ -70,20 +82,32 @@ struct Asked {
 
 fn read(args: &EchoArgs) -> Result<Asked, CommandError> {
     let mut complaints = Vec::new();
-    let delay = args
-        .delay
-        .as_deref()
-        .map_or(Ok(Duration::ZERO), |text| amounts::time("--delay", text));
-    let delay = delay.unwrap_or_else(|complaint| {
-        complaints.push(complaint);
-        Duration::ZERO
-    });
+    let mut told = |complaint| complaints.push(complaint);
+    let delay = args.delay.as_deref().map(conduct::delay).transpose();
+    let delay = delay.map_err(&mut told).ok().flatten();
+    let stalls: Vec<Stall> = args
+        .stall
+        .iter()
+        .filter_map(|text| conduct::stall(text).map_err(&mut told).ok())
+        .collect();
+    let error_rate = args.error_rate.as_deref();
+    let error_rate = error_rate.map(|text| amounts::share("--error-rate", text));
+    let error_rate = error_rate.transpose().map_err(&mut told).ok().flatten();
+    let seed = args.seed.as_deref();
+    let seed = seed.map(|text| amounts::count("--seed", text, 0..=u64::MAX));
+    let seed = seed.transpose().map_err(&mut told).ok().flatten();
+    if args.queue && args.delay.is_none() {
+        told(Complaint::new(
+            "--queue without --delay would be a server that takes no time",
+            "add how long it works on each request, such as --delay 10ms or --delay exp:10ms",
+        ));
+    }
     let allowed = loadforge_engine::allowed_cpus();
-    let cpus = args.cpus.as_deref().and_then(|text| {
-        cpus::choose(text, &allowed)
-            .map_err(|complaint| complaints.push(complaint))
-            .ok()
-    });
+    let cpus = args
+        .cpus
+        .as_deref()
+        .map(|text| cpus::choose(text, &allowed));
+    let cpus = cpus.transpose().map_err(&mut told).ok().flatten();
     if !complaints.is_empty() {
         return Err(CommandError::bad_input(Complaint::list(&complaints)));
     }
@@ -93,7 +117,19 @@ fn read(args: &EchoArgs) -> Result<Asked, CommandError> {
     let config = EchoConfig {
         address: SocketAddr::new(args.address, args.port),
         threads,
-        delay,
+        delay: delay.unwrap_or(DelayLaw::Fixed(Duration::ZERO)),
+        queue: args.queue,
+        stalls,
+        stall_from: match args.stall_from {
+            StallFromWord::FirstRequest => StallFrom::FirstRequest,
+            StallFromWord::Start => StallFrom::Start,
+        },
+        error_rate: error_rate.unwrap_or(0.0),
+        seed: seed.unwrap_or(0),
+        arrivals: args.arrivals.clone(),
+        busy_poll: args.busy_poll,
+        // A thread that looks instead of sleeping must not take the CPU of whoever it answers.
+        spin: threads < allowed.len(),
         status: args.status,
         body_bytes: args.body_bytes as usize,
         ..EchoConfig::default()

@@ -1,6 +1,8 @@
 //! What each command does. Neighbours: `args.rs` says what was typed, the crates below do the work.
 
 pub mod echo;
+pub mod preview;
 pub mod report;
 pub mod run;
+pub mod selftest;
 pub mod validate;

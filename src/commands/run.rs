@@ -11,6 +11,7 @@ use crate::{
     cpus,
     exit::Exit,
     intent::{Display, Here, Intent, Output},
+    load::Load,
     machine,
     mask::Mask,
     preflight::preflight,
@@ -18,16 +19,13 @@ use crate::{
     target::EchoTarget,
 };
 use jiff::Timestamp;
-use loadforge_analysis::{
-    LoadModel, RUN_SCHEMA, RunFacts, RunInfo, RunSummary, Snapshot, VerdictLevel,
-};
-use loadforge_engine::{Plan, Prepared, RunEnd, allowed_cpus, prepare};
+use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunSummary, Snapshot, VerdictLevel};
+use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, allowed_cpus, prepare};
 use loadforge_reporter::{Format, Live, Report, ResultsDir, Series, final_table, write_all};
-use loadforge_scenarios::Scenario;
+use loadforge_scenarios::Origin;
 use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
-    sync::Arc,
     thread::{self, JoinHandle},
 };
 
@@ -56,22 +54,32 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
 fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, CommandError> {
     let mut target = start_target(&mut aim, intent)?;
     let mask = aim.mask.clone();
-    let scenario = aim.into_scenario();
-    let resolved =
-        resolve(scenario.origins(), &intent.overrides).map_err(CommandError::could_not_run)?;
+    let origins = aim.origins();
+    let resolved = resolve(&origins, &intent.overrides).map_err(CommandError::could_not_run)?;
     if intent.preflight && target.is_none() {
-        preflight(scenario.origins(), &resolved.addresses).map_err(CommandError::could_not_run)?;
+        preflight(&origins, &resolved.addresses).map_err(CommandError::could_not_run)?;
     }
-    let results = open_results(&intent.output, &mask.apply(scenario.name()), now)?;
+    let name = mask.apply(&aim.name);
+    let notes = aim.notes.clone();
+    let crowd = Crowd {
+        parts: parts(aim, &intent.load, &origins, &resolved, &mask),
+        origins: origins
+            .iter()
+            .map(|origin| mask.apply(&origin.to_string()))
+            .collect(),
+        resolved,
+        name,
+        notes,
+    };
+    let results = open_results(&intent.output, &crowd.name, now)?;
     let place = results.as_ref().map(|dir| dir.path().to_owned());
-    let measured = make_ready(intent, &scenario, &resolved, &mask, now, results.as_ref()).and_then(
-        |(prepared, info)| {
-            introduce(intent, &resolved, &info, &mask);
+    let measured =
+        make_ready(intent, &crowd, &mask, now, results.as_ref()).and_then(|(prepared, info)| {
+            introduce(intent, &crowd.resolved, &info, &mask);
             let live = Live::new(intent.display.live_mode(), &info);
             let (end, kept) = measure(prepared, live, results)?;
             Ok((info, end, kept))
-        },
-    );
+        });
     let target_ended = target.as_mut().and_then(EchoTarget::ended);
     // The target is no longer needed, and its CPUs are welcome while reports are made.
     drop(target);
@@ -133,12 +141,12 @@ fn conclude(
         }),
         Err(error) => Err(error),
         Ok(()) if end.killed => Ok(Exit::SecondSignal),
-        Ok(()) => Ok(exit_of(&summary)),
+        Ok(()) => Ok(exit_of(&summary, intent.allow_invalid)),
     }
 }
 
 fn start_target(aim: &mut Aim, intent: &Intent) -> Result<Option<EchoTarget>, CommandError> {
-    if !aim.is_echo {
+    if !aim.is_echo() {
         return Ok(None);
     }
     let target =
@@ -168,24 +176,65 @@ fn discard(place: Option<PathBuf>) {
     }
 }
 
+/// Scenarios and where their requests go, secrets masked where people read.
+struct Crowd {
+    parts: Vec<PlanPart>,
+    origins: Vec<String>,
+    resolved: Resolved,
+    name: String,
+    /// What the user should know about how the files were read.
+    notes: Vec<String>,
+}
+
+fn parts(
+    aim: Aim,
+    load: &Load,
+    origins: &[Origin],
+    resolved: &Resolved,
+    mask: &Mask,
+) -> Vec<PlanPart> {
+    let endpoints: Vec<Vec<String>> = (0..aim.parts.len())
+        .map(|part| aim.endpoints_of(part))
+        .collect();
+    let parts = aim.parts.into_iter().zip(endpoints).zip(&load.demands);
+    parts
+        .map(|((part, endpoints), asked)| {
+            let scenario = part.into_scenario();
+            let own = scenario.origins();
+            let address_of = |origin: &Origin| {
+                let known = origins.iter().position(|known| known == origin);
+                resolved.addresses[known.expect("origins are those of all scenarios")].clone()
+            };
+            PlanPart {
+                addresses: own.iter().map(address_of).collect(),
+                origin_labels: own
+                    .iter()
+                    .map(|origin| mask.apply(&origin.to_string()))
+                    .collect(),
+                scenario,
+                endpoints,
+                demand: asked.demand.clone(),
+            }
+        })
+        .collect()
+}
+
 fn make_ready(
     intent: &Intent,
-    scenario: &Arc<dyn Scenario>,
-    resolved: &Resolved,
+    crowd: &Crowd,
     mask: &Mask,
     now: Timestamp,
     results: Option<&ResultsDir>,
 ) -> Result<(Prepared, RunInfo), CommandError> {
-    let prepared =
-        prepare(plan(intent, scenario, resolved, mask)).map_err(|error| CommandError {
-            exit: if error.is_bad_input() {
-                Exit::BadInput
-            } else {
-                Exit::CouldNotRun
-            },
-            text: format!("error: {error}"),
-        })?;
-    let info = run_info(intent, scenario.as_ref(), resolved, &prepared, mask, now);
+    let prepared = prepare(plan(intent, crowd)).map_err(|error| CommandError {
+        exit: if error.is_bad_input() {
+            Exit::BadInput
+        } else {
+            Exit::CouldNotRun
+        },
+        text: format!("error: {error}"),
+    })?;
+    let info = run_info(intent, crowd, &prepared, mask, now);
     if let Some(dir) = results {
         dir.write_run_info(&info)
             .map_err(|error| could_not(&error))?;
@@ -197,12 +246,11 @@ fn could_not(error: &impl std::fmt::Display) -> CommandError {
     CommandError::could_not_run(format!("error: {error}"))
 }
 
-fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved, mask: &Mask) -> Plan {
+fn plan(intent: &Intent, crowd: &Crowd) -> Plan {
     Plan {
-        scenario: Arc::clone(scenario),
-        addresses: resolved.addresses.clone(),
-        origin_labels: masked_origins(scenario.as_ref(), mask),
-        users: intent.load.users.clone(),
+        parts: crowd.parts.clone(),
+        phases: intent.load.phases.clone(),
+        max_rate: intent.load.max_rate,
         duration: intent.load.duration,
         max_requests: intent.load.max_requests,
         cpus: intent.placement.workers.clone(),
@@ -213,29 +261,32 @@ fn plan(intent: &Intent, scenario: &Arc<dyn Scenario>, resolved: &Resolved, mask
         time_limit: intent.time_limit,
         graceful_stop: intent.graceful_stop,
         seed: intent.seed,
-        // Spinning takes the CPU from whoever shares it: a local target, or the supervisor where there is one CPU alone.
-        may_spin: intent.cpus_allowed > 1 && !resolved.is_local(),
+        may_spin: may_spin(
+            intent.cpus_allowed,
+            intent.placement.workers.len(),
+            crowd.resolved.is_local(),
+        ),
     }
 }
 
-/// Where requests go, as everyone may know it.
-fn masked_origins(scenario: &dyn Scenario, mask: &Mask) -> Vec<String> {
-    let origins = scenario.origins().iter();
-    origins
-        .map(|origin| mask.apply(&origin.to_string()))
-        .collect()
+/// Spinning takes the CPU from whoever shares it: the supervisor where there is one CPU alone, a local target where no
+/// CPU is left to it by the workers.
+fn may_spin(cpus_allowed: usize, workers: usize, target_is_local: bool) -> bool {
+    cpus_allowed > 1 && (!target_is_local || workers < cpus_allowed)
 }
 
 fn run_info(
     intent: &Intent,
-    scenario: &dyn Scenario,
-    resolved: &Resolved,
+    crowd: &Crowd,
     prepared: &Prepared,
     mask: &Mask,
     now: Timestamp,
 ) -> RunInfo {
     let masked = |text: &str| mask.apply(text);
-    let mut notes = prepared.notes().to_vec();
+    let Crowd {
+        resolved, notes, ..
+    } = crowd;
+    let mut notes: Vec<String> = notes.iter().chain(prepared.notes()).cloned().collect();
     if let Some(took) = resolved.took {
         notes.push(format!(
             "names were looked up once, before the run, in {:.1} ms",
@@ -244,15 +295,20 @@ fn run_info(
     }
     RunInfo {
         schema: RUN_SCHEMA.to_owned(),
-        name: masked(scenario.name()),
+        name: crowd.name.clone(),
         started_at: now.to_string(),
         loadforge_version: env!("CARGO_PKG_VERSION").to_owned(),
         source: masked(&intent.source),
-        origins: masked_origins(scenario, mask),
-        model: LoadModel::Closed,
-        load: intent.load.words(),
+        origins: crowd.origins.clone(),
+        model: intent.load.model(),
+        load: masked(&intent.load.words()),
         duration_s: intent.load.duration.as_secs_f64(),
-        target_peak: intent.load.users.peak().round() as u64,
+        target_peak: intent.load.most_users(),
+        rate_peak: intent.load.rate_peak(),
+        max_rps: intent.load.max_rate.map(|bound| bound.per_s),
+        parts: intent.load.part_infos(mask),
+        phases: intent.load.phase_infos(),
+        allow_invalid: intent.allow_invalid,
         max_requests: intent.load.max_requests,
         timeout_s: intent.time_limit.as_secs_f64(),
         graceful_stop_s: intent.graceful_stop.as_secs_f64(),
@@ -404,12 +460,34 @@ fn tell_missed(summary: &RunSummary) {
 }
 
 /// INVALID before thresholds: figures that say nothing cannot meet or miss one.
-fn exit_of(summary: &RunSummary) -> Exit {
-    if summary.verdict.level == VerdictLevel::Invalid {
+fn exit_of(summary: &RunSummary, allow_invalid: bool) -> Exit {
+    if summary.verdict.level == VerdictLevel::Invalid && !allow_invalid {
         Exit::Invalid
     } else if summary.thresholds.iter().any(|threshold| !threshold.passed) {
         Exit::ThresholdsNotMet
     } else {
         Exit::Done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_spin;
+
+    #[test]
+    fn workers_spin_only_where_nobody_needs_their_cpu() {
+        for (cpus, workers, local, spin) in [
+            (1, 1, false, false),
+            (2, 2, false, true),
+            (2, 2, true, false),
+            (2, 1, true, true),
+            (1, 1, true, false),
+        ] {
+            assert_eq!(
+                may_spin(cpus, workers, local),
+                spin,
+                "{cpus} {workers} {local}"
+            );
+        }
     }
 }

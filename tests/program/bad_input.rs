@@ -121,38 +121,6 @@ fn a_threshold_on_an_endpoint_that_does_not_exist_is_refused_before_anything_sta
 }
 
 #[test]
-fn a_rate_of_arrivals_is_said_to_be_not_there_yet() {
-    let dir = tempdir().unwrap();
-    let head = "target = \"echo\"\n";
-    write(dir.path(), "top.toml", &format!("rate = 5\n{head}{TASK}"));
-    write(
-        dir.path(),
-        "load.toml",
-        &format!("{head}[load]\nrate = 5\n{TASK}"),
-    );
-    write(dir.path(), "good.toml", &format!("{head}{TASK}"));
-    for words in [
-        &["run", "top.toml"][..],
-        &["run", "load.toml"],
-        &["run", "good.toml", "--rate", "-5"],
-    ] {
-        let ended = run_in(dir.path(), words);
-        assert_eq!(ended.code, Some(2), "{words:?}");
-        assert!(
-            ended.stderr.contains("not supported yet") && ended.stderr.contains("only"),
-            "{words:?}: {}",
-            ended.stderr
-        );
-        assert_eq!(
-            ended.stderr.matches("error:").count(),
-            1,
-            "{}",
-            ended.stderr
-        );
-    }
-}
-
-#[test]
 fn a_flag_that_does_not_exist_gets_a_suggestion() {
     let dir = tempdir().unwrap();
     let ended = run_in(dir.path(), &["run", "a.toml", "--user", "5"]);

@@ -2,14 +2,16 @@
 //! Neighbours: `supervisor/mod.rs` starts it as a thread after the fork and tells it what happened; whoever watches
 //! the run gets its snapshots. Invariant: every record that a worker delivered is counted exactly once.
 
+pub use super::asked::Asked;
 use super::{health::Health, words::Words};
 use crate::clock::Epoch;
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use loadforge_analysis::{
-    EndpointId, Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
+    EndpointId, Event, EventKind, OTHER_ENDPOINT, Phase, RunFold, Snapshot, Totals, UserCounts,
+    Window, WindowFacts,
 };
-use loadforge_ring::{RecordSource, RequestRecord, RunPhase, Transport};
-use loadforge_scenarios::{Method, Pattern};
+use loadforge_ring::{RecordKind, RecordSource, RequestRecord, RunPhase, Transport};
+use loadforge_scenarios::Method;
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
 /// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
@@ -27,7 +29,12 @@ pub enum Notice {
     /// Something happened that the reader should see.
     Event(Event),
     /// This worker died: recover what it left, and count what it took with it.
-    Lost(usize),
+    Lost {
+        /// Which one.
+        worker: usize,
+        /// Open model: the arrivals it was to begin while the load was its.
+        arrivals_owed: u64,
+    },
     /// Every worker is gone: close the books.
     Finish,
 }
@@ -44,6 +51,8 @@ struct Feed {
     gone: bool,
     /// It did not end in good order: what it took with it is unknown.
     lost: bool,
+    /// Open model: arrivals that it was to begin before others took over, if it is lost.
+    arrivals_owed: u64,
     recovered: bool,
 }
 
@@ -58,8 +67,7 @@ struct Iterations {
 pub struct Aggregator {
     transport: Transport,
     epoch: Epoch,
-    names: Vec<String>,
-    pattern: Pattern,
+    asked: Asked,
     feeds: Vec<Feed>,
     window: Window,
     fold: RunFold,
@@ -76,12 +84,11 @@ pub struct Aggregator {
 }
 
 impl Aggregator {
-    /// An aggregator for a run that begins at `epoch`; `names` are the scenario's endpoints.
+    /// An aggregator for a run that begins at `epoch`.
     pub fn new(
         transport: &Transport,
         epoch: Epoch,
-        names: Vec<String>,
-        pattern: Pattern,
+        asked: Asked,
         health: Health,
         notices: Receiver<Notice>,
         watchers: Sender<Box<Snapshot>>,
@@ -94,14 +101,14 @@ impl Aggregator {
                 drained: 0,
                 gone: false,
                 lost: false,
+                arrivals_owed: 0,
                 recovered: false,
             })
             .collect();
         Aggregator {
             transport: transport.clone(),
             epoch,
-            names,
-            pattern,
+            asked,
             feeds,
             window: Window::new(),
             fold: RunFold::new(),
@@ -142,9 +149,12 @@ impl Aggregator {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Event(event)) => self.events.push(event),
-                Ok(Notice::Lost(worker)) => {
-                    self.feeds[worker].gone = true;
-                    self.feeds[worker].lost = true;
+                Ok(Notice::Lost {
+                    worker,
+                    arrivals_owed,
+                }) => {
+                    let feed = &mut self.feeds[worker];
+                    (feed.gone, feed.lost, feed.arrivals_owed) = (true, true, arrivals_owed);
                 }
                 Ok(Notice::Finish) | Err(TryRecvError::Disconnected) => {
                     self.feeds.iter_mut().for_each(|feed| feed.gone = true);
@@ -175,12 +185,17 @@ impl Aggregator {
                 ..
             } = feed;
             let mut take = |record: &RequestRecord| {
+                if record.kind != RecordKind::Request as u8 {
+                    // It is of no endpoint, and never among those submitted.
+                    let none = self.window.endpoint(OTHER_ENDPOINT, None);
+                    return self.window.add(record, none);
+                }
                 *drained += 1;
                 let place = record.name as usize * METHODS + usize::from(record.method);
                 let endpoint = match endpoints.get(place).copied().flatten() {
                     Some(endpoint) => endpoint,
                     None => {
-                        let name = words.name(&self.names, record.name as usize);
+                        let name = words.name(&self.asked.names, record.name as usize);
                         let method = Method::from_code(record.method);
                         let endpoint = self.window.endpoint(name, method);
                         if endpoints.len() <= place {
@@ -235,6 +250,7 @@ impl Aggregator {
                 RunPhase::Starting | RunPhase::Running => Phase::Running,
                 RunPhase::Draining | RunPhase::Ending => Phase::Draining,
             },
+            load_phase: self.asked.phase(self.closed_ns, end_ns),
             users: std::mem::take(&mut self.users),
             generator: self
                 .health
@@ -265,8 +281,9 @@ impl Aggregator {
         self.users.active = self.users.active.max(active);
         self.users.in_flight = in_flight;
         if self.transport.control().phase() == RunPhase::Running {
-            let target = self.pattern.target_at(Duration::from_nanos(now_ns)).round() as u64;
-            self.users.target = self.users.target.max(target);
+            let now = Duration::from_nanos(now_ns);
+            self.users.target = self.users.target.max(self.asked.users_at(now));
+            self.users.target_rate = self.asked.rate_at(now);
         }
     }
 
@@ -287,7 +304,11 @@ impl Aggregator {
             let control = self.transport.worker(worker);
             let submitted = control.submitted.load(Ordering::Relaxed);
             let lost = control.lost.load(Ordering::Relaxed);
-            let not_sent = control.not_sent.load(Ordering::Relaxed);
+            let mut not_sent = control.not_sent.load(Ordering::Relaxed);
+            if feed.lost {
+                let begun = control.arrivals.load(Ordering::Relaxed);
+                not_sent += feed.arrivals_owed.saturating_sub(begun);
+            }
             // A worker killed between two of its counters leaves them one apart: what it did is what counts.
             totals.intended += match feed.lost {
                 true => submitted + not_sent,

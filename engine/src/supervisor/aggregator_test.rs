@@ -4,6 +4,7 @@
 use super::*;
 use crossbeam::channel::unbounded;
 use loadforge_ring::{Capacity, RecordKind, WorkerState, raise};
+use loadforge_scenarios::{Demand, Pattern};
 
 /// Runs the aggregator over a worker that sent ten requests and handed over nine records; returns the run's totals.
 fn totals_after(is_lost: bool) -> Totals {
@@ -27,7 +28,10 @@ fn totals_after(is_lost: bool) -> Totals {
     let (watchers, snapshots) = unbounded();
     if is_lost {
         notices
-            .send(Notice::Lost(0))
+            .send(Notice::Lost {
+                worker: 0,
+                arrivals_owed: 0,
+            })
             .expect("the aggregator has the other end");
     }
     notices
@@ -36,9 +40,12 @@ fn totals_after(is_lost: bool) -> Totals {
     let aggregator = Aggregator::new(
         &transport,
         Epoch::new(crate::clock::monotonic_ns()),
-        vec!["home".to_owned()],
-        Pattern::Constant(1.0),
-        Health::new(vec![std::process::id() as i32]),
+        Asked {
+            names: vec!["home".to_owned()],
+            demands: vec![Demand::Users(Pattern::Constant(1.0))],
+            phases: Vec::new(),
+        },
+        Health::new(vec![std::process::id() as i32], vec![0]),
         inbox,
         watchers,
     );

@@ -1,6 +1,7 @@
 //! How the generator itself is doing, measured from the supervisor. Neighbours: `aggregator.rs` asks once a window.
 //! Invariant: reading a worker's figures never waits for the worker.
 
+use super::machine::MachineCounts;
 use crate::clock::{monotonic_ns, process_cpu_ns};
 use loadforge_analysis::GeneratorWindow;
 use loadforge_ring::{Transport, TransportKind, WorkerState};
@@ -9,13 +10,15 @@ use std::sync::atomic::Ordering;
 
 /// A heartbeat this late counts as missed.
 const MISSED_AFTER_NS: u64 = 1_000_000_000;
-/// Memory is read every so many windows: the kernel walks all pages for it.
+/// Memory and descriptors are read every so many windows: the kernel walks all pages for it.
 const MEMORY_EVERY: u32 = 5;
 
 /// Measures workers window by window.
 pub struct Health {
     /// By worker: its process, or the supervisor's own for threads.
     pids: Vec<i32>,
+    /// By worker: the CPU it is pinned to.
+    cpus: Vec<u32>,
     /// By worker: it had gone before the window began.
     gone: Vec<bool>,
     cpu_ns: Vec<u64>,
@@ -23,22 +26,27 @@ pub struct Health {
     own_cpu_ns: u64,
     stalls: u64,
     starvations: u64,
+    overflows: u64,
+    machine: MachineCounts,
     windows: u32,
     measured_ns: u64,
 }
 
 impl Health {
-    /// Nothing measured yet; `pids` are the workers' processes.
-    pub fn new(pids: Vec<i32>) -> Health {
+    /// Nothing measured yet; `pids` are the workers' processes, `cpus` where they are pinned.
+    pub fn new(pids: Vec<i32>, cpus: Vec<u32>) -> Health {
         let workers = pids.len();
         Health {
+            machine: MachineCounts::look(&pids, &cpus),
             pids,
+            cpus,
             gone: vec![false; workers],
             cpu_ns: vec![0; workers],
             spin_ns: vec![0; workers],
             own_cpu_ns: process_cpu_ns(),
             stalls: 0,
             starvations: 0,
+            overflows: 0,
             windows: 0,
             measured_ns: monotonic_ns(),
         }
@@ -57,7 +65,7 @@ impl Health {
         self.measured_ns = now_ns;
         let percent = |ns: u64| (ns as f64 / 1e9) / length_s.max(1e-3) * 100.0;
         let mut window = GeneratorWindow::default();
-        let (mut stalls, mut starvations) = (0, 0);
+        let (mut stalls, mut starvations, mut overflows) = (0, 0, 0);
         let mut workers_cpu_ns = 0;
         for worker in 0..transport.workers() {
             let control = transport.worker(worker);
@@ -75,6 +83,7 @@ impl Health {
             self.gone[worker] |= is_lost(worker) || state == WorkerState::Done;
             stalls += control.stalls.load(Ordering::Relaxed);
             starvations += control.starvations.load(Ordering::Relaxed);
+            overflows += control.overflows.load(Ordering::Relaxed);
             let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
             let works = state == WorkerState::Running && !self.gone[worker];
             if works && silent_ns > MISSED_AFTER_NS + own_delay_ns {
@@ -85,6 +94,8 @@ impl Health {
         self.stalls = stalls;
         window.receive_starvations = starvations - self.starvations;
         self.starvations = starvations;
+        window.completion_overflows = overflows - self.overflows;
+        self.overflows = overflows;
         let own_cpu_ns = process_cpu_ns();
         let own = own_cpu_ns - self.own_cpu_ns;
         self.own_cpu_ns = own_cpu_ns;
@@ -94,22 +105,27 @@ impl Health {
             0
         };
         window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
+        self.machine
+            .measure(&self.living(), &self.cpus, length_s, &mut window);
         if self.windows.is_multiple_of(MEMORY_EVERY) {
-            window.memory_bytes = self.memory_bytes();
+            window.memory_bytes = self.processes().filter_map(proportional_set_bytes).sum();
+            window.descriptors = self.processes().filter_map(descriptors).sum();
         }
         self.windows += 1;
         window
     }
 
-    /// Proportional set size of the supervisor and its workers together; 0 where /proc does not tell.
-    fn memory_bytes(&self) -> u64 {
-        let own = std::process::id() as i32;
+    /// The processes of workers that are alive.
+    fn living(&self) -> Vec<i32> {
         let living = self.pids.iter().zip(&self.gone).filter(|(_, gone)| !**gone);
-        let others = living.map(|(pid, _)| *pid).filter(|pid| *pid != own);
-        std::iter::once(own)
-            .chain(others)
-            .filter_map(proportional_set_bytes)
-            .sum()
+        living.map(|(pid, _)| *pid).collect()
+    }
+
+    /// The supervisor and its living workers, each process once.
+    fn processes(&self) -> impl Iterator<Item = i32> {
+        let own = std::process::id() as i32;
+        let others = self.living().into_iter().filter(move |pid| *pid != own);
+        std::iter::once(own).chain(others)
     }
 }
 
@@ -123,4 +139,8 @@ fn proportional_set_bytes(pid: i32) -> Option<u64> {
         .map
         .get("Pss")
         .copied()
+}
+
+fn descriptors(pid: i32) -> Option<u64> {
+    Some(Process::new(pid).ok()?.fd_count().ok()? as u64)
 }

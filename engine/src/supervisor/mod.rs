@@ -3,21 +3,24 @@
 //! Invariant: a decision is made here, written to the control page, and only then told to the workers by their bells.
 
 mod aggregator;
+mod asked;
 mod crew;
 mod health;
+mod machine;
 mod words;
 
 use crate::{
     clock::{Epoch, monotonic_ns},
+    plan::Plan,
     prepare::Prepared,
-    worker::{Assignment, WorkerEnds},
+    worker::{Assignment, WorkerEnds, arrivals_seed, schedule::arrivals_owed},
 };
-use aggregator::{Aggregator, Notice};
+use aggregator::{Aggregator, Asked, Notice};
 use crew::{Ended, Member, end_signals};
 use crossbeam::channel::{Sender, unbounded};
 use health::Health;
 use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome, Snapshot};
-use loadforge_ring::{RunPhase, Transport, TransportKind, WorkerState};
+use loadforge_ring::{RunPhase, Share, Transport, TransportKind, WorkerState};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
     sys::{
@@ -35,6 +38,8 @@ use std::{
 
 /// How far ahead of now t0 is set, so that every worker is awake when it comes.
 const START_AHEAD_NS: u64 = 20_000_000;
+/// How far ahead of now a new sharing of the load takes effect: until then every worker has heard of it.
+const SHARE_AHEAD_NS: u64 = 20_000_000;
 /// How long workers may take to get ready; who has not by then is dropped.
 const READY_WITHIN_NS: u64 = 5_000_000_000;
 /// How long workers may take to leave once they have been told to end.
@@ -95,11 +100,9 @@ impl Prepared {
             cpu: plan.cpus[worker],
             transport: self.transport.clone(),
             wire: self.wire,
-            scenario: Arc::clone(&plan.scenario),
-            addresses: plan.addresses.clone(),
-            origin_labels: plan.origin_labels.clone(),
+            parts: plan.parts.clone(),
+            max_rate: plan.max_rate,
             source_ips: plan.source_ips.clone(),
-            users: plan.users.clone(),
             ends: WorkerEnds {
                 duration_ns: ns(plan.duration),
                 graceful_ns: ns(plan.graceful_stop),
@@ -120,6 +123,8 @@ struct Dispatcher {
     signals: UnixStream,
     presses: u32,
     stuck: Vec<bool>,
+    /// By worker: the shares of the load it has borne, one after another.
+    shares: Vec<Vec<Share>>,
     /// What workers wrote to their error streams before the run began.
     said_at_start: Vec<String>,
     notices: Option<Sender<Notice>>,
@@ -129,6 +134,8 @@ struct Dispatcher {
     /// When workers must have left, on CLOCK_MONOTONIC; set by the drain, moved by the end.
     end_by_ns: u64,
     looked_ns: u64,
+    /// When the drain began, in ns since t0.
+    drained_ns: Option<u64>,
 }
 
 impl Dispatcher {
@@ -159,6 +166,7 @@ impl Dispatcher {
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&earlier), None).map_err(io::Error::from)?;
         Ok(Dispatcher {
             stuck: vec![false; crew.len()],
+            shares: vec![Vec::new(); crew.len()],
             said_at_start: Vec::new(),
             crew,
             transport,
@@ -171,6 +179,7 @@ impl Dispatcher {
             killed: false,
             end_by_ns: u64::MAX,
             looked_ns: monotonic_ns(),
+            drained_ns: None,
         })
     }
 
@@ -233,9 +242,11 @@ impl Dispatcher {
         let aggregator = Aggregator::new(
             &self.transport,
             self.epoch,
-            prepared.plan.scenario.endpoints().to_vec(),
-            prepared.plan.users.clone(),
-            Health::new(self.crew.iter().map(Member::pid).collect()),
+            Asked::by(&prepared.plan),
+            Health::new(
+                self.crew.iter().map(Member::pid).collect(),
+                prepared.plan.cpus.clone(),
+            ),
             inbox,
             watchers,
         );
@@ -256,10 +267,10 @@ impl Dispatcher {
         }
         for worker in 0..self.crew.len() {
             if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
-                self.report_lost(worker, &how);
+                self.report_lost(worker, &how, 0);
             }
         }
-        self.share_out();
+        self.share_out(0);
         let control = self.transport.control();
         control.t0_ns.store(t0_ns, Ordering::Relaxed);
         control.set_phase(RunPhase::Running);
@@ -283,7 +294,7 @@ impl Dispatcher {
             let next_ns = next_ns.max(now_ns + 1_000_000);
             self.sleep((next_ns - now_ns).min(TICK_NS));
             self.answer_signals(plan.graceful_stop);
-            self.look_after_workers();
+            self.look_after_workers(plan);
             let now_ns = monotonic_ns();
             let control = self.transport.control();
             // Relaxed: workers stop by themselves at the limit; this only makes it official.
@@ -341,7 +352,7 @@ impl Dispatcher {
         }
     }
 
-    fn look_after_workers(&mut self) {
+    fn look_after_workers(&mut self, plan: &Plan) {
         let now_ns = monotonic_ns();
         // Our own delay says nothing about the workers.
         let own_delay_ns = now_ns.saturating_sub(self.looked_ns + TICK_NS);
@@ -353,9 +364,7 @@ impl Dispatcher {
             }
             if ended {
                 if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
-                    self.report_lost(worker, &how);
-                    self.share_out();
-                    self.ring_all();
+                    self.take_over(plan, worker, &how);
                 }
                 continue;
             }
@@ -376,9 +385,35 @@ impl Dispatcher {
         }
     }
 
-    fn report_lost(&mut self, worker: usize, how: &str) {
+    /// The others take over what a lost worker bore, from a moment on that all of them have heard of when it comes; what
+    /// it was to begin before that and did not is not sent.
+    fn take_over(&mut self, plan: &Plan, worker: usize, how: &str) {
+        let phase = self.transport.control().phase();
+        let from_ns = self.epoch.now_ns() + SHARE_AHEAD_NS;
+        let duration_ns = u64::try_from(plan.duration.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = match self.drained_ns {
+            Some(drained_ns) => drained_ns.min(duration_ns),
+            None => from_ns.min(duration_ns),
+        };
+        let shares = &self.shares[worker];
+        let owed = plan.parts.iter().enumerate().map(|(index, part)| {
+            let seed = arrivals_seed(plan.seed, index);
+            arrivals_owed(&part.demand, duration_ns, seed, shares, until_ns)
+        });
+        let owed = owed.sum();
+        self.report_lost(worker, how, owed);
+        if phase == RunPhase::Running {
+            self.share_out(from_ns);
+            self.ring_all();
+        }
+    }
+
+    fn report_lost(&mut self, worker: usize, how: &str, arrivals_owed: u64) {
         let cpu = self.crew[worker].cpu;
-        self.notify(Notice::Lost(worker));
+        self.notify(Notice::Lost {
+            worker,
+            arrivals_owed,
+        });
         let left = self
             .crew
             .iter()
@@ -390,8 +425,8 @@ impl Dispatcher {
             (RunPhase::Ending, _) => "did not leave in time and was ended".to_owned(),
             (RunPhase::Draining, _) => format!("{how} during the drain"),
             (_, 0) => format!("{how}; no worker is left"),
-            (_, 1) => format!("{how}; the other worker takes over its users"),
-            (_, left) => format!("{how}; the other {left} take over its users"),
+            (_, 1) => format!("{how}; the other worker takes over its share of the load"),
+            (_, left) => format!("{how}; the other {left} take over its share of the load"),
         };
         self.tell(
             EventKind::WorkerLost,
@@ -402,21 +437,26 @@ impl Dispatcher {
         }
     }
 
-    /// Gives each living worker its place among the living.
-    fn share_out(&self) {
+    /// Gives each living worker its place among the living, from `from_ns` since t0 on.
+    fn share_out(&mut self, from_ns: u64) {
         let living: Vec<usize> = (0..self.crew.len())
             .filter(|worker| self.crew[*worker].ended.is_none())
             .collect();
-        for (place, worker) in living.iter().enumerate() {
-            self.transport
-                .worker(*worker)
-                .set_share(place as u32, living.len() as u32);
+        for (index, worker) in living.iter().enumerate() {
+            let share = Share {
+                index: index as u32,
+                of: living.len() as u32,
+                from_ns,
+            };
+            self.shares[*worker].push(share);
+            self.transport.worker(*worker).set_share(share);
         }
     }
 
     fn drain(&mut self, why: &str, graceful_stop: Duration) {
         self.transport.control().set_phase(RunPhase::Draining);
         self.ring_all();
+        self.drained_ns = Some(self.epoch.now_ns());
         let graceful_ns = u64::try_from(graceful_stop.as_nanos()).unwrap_or(u64::MAX);
         self.end_by_ns = monotonic_ns().saturating_add(graceful_ns);
         self.tell(EventKind::Drain, format!("draining: {why}"));

@@ -1,5 +1,5 @@
 //! One suite for both wires: what `wire/mod.rs` promises, played with real sockets. Here: connecting, saying and
-//! hearing, waiting. Neighbours: `bulk.rs` (much, and many at once), `endings.rs` (who closes when), `stage.rs` (the
+//! hearing, waiting. Neighbours: `bulk.rs` (much, and many at once), `endings.rs` (who closes when), `scarcity.rs` (no room left), `stage.rs` (the
 //! driver and the peers). Invariant: a play knows nothing of the wire it runs on, save how many connections it was made
 //! for; where io_uring is denied its half says so and is skipped.
 
@@ -45,6 +45,7 @@ macro_rules! on_both_wires {
 
 mod bulk;
 mod endings;
+mod scarcity;
 pub(super) mod stage;
 
 on_both_wires! {

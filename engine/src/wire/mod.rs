@@ -85,6 +85,8 @@ pub struct WireCounts {
     pub spin_ns: u64,
     /// Times a receive found no buffer and had to be armed again.
     pub starvations: u64,
+    /// Turns that found more completions than the queue holds; the kernel keeps the others for the next turn.
+    pub overflows: u64,
 }
 
 /// The face of both wires.

@@ -535,6 +535,8 @@ impl Wire for UringWire {
         }
         self.enter(wait)?;
         let now_ns = monotonic_ns();
+        // Nothing is lost: the kernel holds back what did not fit (NODROP) and hands it over once there is room.
+        self.counts.overflows += u64::from(self.ring.submission().cq_overflow());
         let mut completions = std::mem::take(&mut self.completions);
         completions.extend(
             self.ring

@@ -27,10 +27,6 @@ impl<W: Wire> Client for WireClient<W> {
     fn poll_iteration(&self, seat: Seat, cx: &mut Context<'_>) -> Poll<bool> {
         let desk = &mut self.0.borrow_mut().desk;
         desk.close_record(seat.0);
-        if desk.is_leaving(seat.0) {
-            return Poll::Ready(false);
-        }
-        let now_ns = desk.now_ns;
         let place = &mut desk.seats[seat.0 as usize];
         if !place.waited {
             // An iteration that waited for nothing would keep the worker from everything else.
@@ -38,11 +34,29 @@ impl<W: Wire> Client for WireClient<W> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        let given = place.arrival_ns.is_some();
+        let ready_ns = place.ready_ns;
+        if desk.is_leaving(seat.0) && !given {
+            desk.stop_idling(seat.0);
+            return Poll::Ready(false);
+        }
+        let is_open = desk.parts[usize::from(desk.seats[seat.0 as usize].part)].is_open;
+        let due_ns = if is_open {
+            desk.take_arrival(seat.0)
+        } else if ready_ns == 0 {
+            Some(desk.now_ns)
+        } else {
+            Some(ready_ns)
+        };
+        let place = &mut desk.seats[seat.0 as usize];
+        let Some(due_ns) = due_ns else {
+            place.keep_waker(cx);
+            return Poll::Pending;
+        };
         place.waited = false;
         place.has_begun = true;
-        if place.ready_ns == 0 {
-            place.ready_ns = now_ns;
-        }
+        // 0 means "not known"; an arrival at the very start is a ns late.
+        place.ready_ns = due_ns.max(1);
         Poll::Ready(true)
     }
 

@@ -16,6 +16,7 @@ use loadforge_ring::{
     TextWriter, Transport, WorkerControl, raise,
 };
 use loadforge_scenarios::{ErrorKind, Failure, Request};
+use std::collections::VecDeque;
 
 /// Where the run stands, as this worker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,29 @@ pub enum Stage {
     Ending,
 }
 
+/// One scenario's part of a worker's books.
+#[derive(Debug, Default)]
+pub struct PartBooks {
+    /// Names known before the run that other scenarios have in front of this one's.
+    pub names_before: u32,
+    /// How many names this scenario has.
+    pub names: u32,
+    /// Origins of the scenarios before this one.
+    pub origins_before: u16,
+    /// Fixed requests of the scenarios before this one.
+    pub fixed_before: u32,
+    /// Whether arrivals set the pace.
+    pub is_open: bool,
+    /// Open model: seats whose users wait for an arrival, the last to come on top; some may have left since.
+    pub idle: Vec<u32>,
+    /// Open model: how many wait.
+    pub idle_users: u64,
+    /// Open model: users started that have not been ready for an arrival yet.
+    pub on_their_way: u64,
+    /// Open model: arrivals that came when nobody was idle, by their due times; whoever is ready first takes the oldest.
+    pub waiting: VecDeque<u64>,
+}
+
 /// A worker's books.
 pub struct Desk {
     /// This worker's index.
@@ -38,6 +62,10 @@ pub struct Desk {
     pub sink: RecordSink,
     /// Names and error details found at run time.
     pub texts: TextWriter,
+    /// By scenario: where its names, origins and requests stand among those of all.
+    pub parts: Vec<PartBooks>,
+    /// Arrivals waiting for a user, or given to one that has not begun yet.
+    pub arrivals_open: u64,
     /// Users' places.
     pub seats: Vec<Seat>,
     /// By connection slot: the seat that owns it, and the origin it leads to.
@@ -69,9 +97,128 @@ impl Desk {
         self.stage >= Stage::Draining || self.seats[seat as usize].retiring
     }
 
+    /// Gives an arrival to a user that waits for one; false when nobody does.
+    pub fn give_to_idle_user(&mut self, part: usize, due_ns: u64) -> bool {
+        let books = &mut self.parts[part];
+        while let Some(index) = books.idle.pop() {
+            let seat = &mut self.seats[index as usize];
+            // A user that has left, or another in its seat, may still stand in the list.
+            if std::mem::take(&mut seat.idle) {
+                books.idle_users -= 1;
+                self.arrivals_open += 1;
+                seat.arrival_ns = Some(due_ns);
+                seat.wake();
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Keeps an arrival for whoever is ready first; false when nobody is on its way for it and there is no `room` for
+    /// another user.
+    pub fn keep_waiting(&mut self, part: usize, due_ns: u64, room: u64) -> bool {
+        let books = &mut self.parts[part];
+        let is_hopeless = books.waiting.len() as u64 >= books.on_their_way + room;
+        if !is_hopeless {
+            books.waiting.push_back(due_ns);
+            self.arrivals_open += 1;
+        }
+        !is_hopeless
+    }
+
+    /// How many arrivals wait for which no user is on its way.
+    pub fn unattended(&self, part: usize) -> u64 {
+        let books = &self.parts[part];
+        (books.waiting.len() as u64).saturating_sub(books.on_their_way)
+    }
+
+    /// The user of this seat is ready for its first arrival, or has left.
+    pub fn has_arrived(&mut self, index: u32) {
+        let seat = &mut self.seats[index as usize];
+        if std::mem::take(&mut seat.on_its_way) {
+            self.parts[usize::from(seat.part)].on_their_way -= 1;
+        }
+    }
+
+    /// Open model: the arrival that the user of this seat is to begin with; without one the user is idle from now on.
+    pub fn take_arrival(&mut self, index: u32) -> Option<u64> {
+        self.has_arrived(index);
+        let seat = &mut self.seats[index as usize];
+        let books = &mut self.parts[usize::from(seat.part)];
+        let arrival = seat.arrival_ns.take().or_else(|| books.waiting.pop_front());
+        match arrival {
+            Some(_) => {
+                if std::mem::take(&mut seat.idle) {
+                    books.idle_users -= 1;
+                }
+                seat.arrival_open = true;
+                self.arrivals_open -= 1;
+                raise(&self.control().arrivals, 1);
+            }
+            None if !seat.idle => {
+                seat.idle = true;
+                books.idle_users += 1;
+                books.idle.push(index);
+            }
+            None => {}
+        }
+        arrival
+    }
+
+    /// The user of this seat waits for no arrival any more.
+    pub fn stop_idling(&mut self, index: u32) {
+        let seat = &mut self.seats[index as usize];
+        if std::mem::take(&mut seat.idle) {
+            self.parts[usize::from(seat.part)].idle_users -= 1;
+        }
+    }
+
+    /// Books arrivals that still wait for a user, or for their user to begin, as not sent.
+    pub fn give_up_waiting(&mut self) {
+        for part in 0..self.parts.len() {
+            while let Some(due_ns) = self.parts[part].waiting.pop_front() {
+                self.give_up_arrival(part as u8, due_ns);
+            }
+        }
+        for index in 0..self.seats.len() {
+            let part = self.seats[index].part;
+            if let Some(due_ns) = self.seats[index].arrival_ns.take() {
+                self.give_up_arrival(part, due_ns);
+            }
+        }
+    }
+
+    fn give_up_arrival(&mut self, part: u8, due_ns: u64) {
+        self.arrivals_open -= 1;
+        raise(&self.control().arrivals, 1);
+        self.book_not_sent(part, due_ns, 1);
+    }
+
+    /// Books requests that were due in the second of `due_ns` and never begun.
+    pub fn book_not_sent(&mut self, part: u8, due_ns: u64, count: u32) {
+        let control = self.control();
+        raise(&control.intended, u64::from(count));
+        raise(&control.not_sent, u64::from(count));
+        self.sink.push(&RequestRecord {
+            intended_ns: due_ns,
+            done_ns: self.now_ns.max(due_ns),
+            bytes_in: count,
+            kind: RecordKind::NotSent as u8,
+            scenario: part,
+            ..RequestRecord::default()
+        });
+    }
+
     /// Opens the record of a request that is being submitted.
     pub fn open_record(&mut self, index: u32, request: &Request, now_ns: u64) {
         let seat = &mut self.seats[index as usize];
+        let books = &self.parts[usize::from(seat.part)];
+        // Names given out at run time are the same for all scenarios.
+        let name = match request.name.0 {
+            own if own < books.names => books.names_before + own,
+            shared => shared,
+        };
+        seat.arrival_open = false;
         let intended_ns = if seat.ready_ns == 0 {
             now_ns
         } else {
@@ -80,8 +227,9 @@ impl Desk {
         seat.record = RequestRecord {
             intended_ns,
             sent_ns: now_ns,
-            name: request.name.0,
+            name,
             user: seat.user_id,
+            scenario: seat.part,
             method: request.method as u8,
             kind: RecordKind::Request as u8,
             ..RequestRecord::default()
@@ -162,6 +310,14 @@ impl Desk {
         if seat.has_begun && !seat.in_teardown {
             raise(&self.control().iterations, 1);
             raise(&self.control().iterations_failed, 1);
+        }
+    }
+
+    /// Wakes a user whose turn to send has come.
+    pub fn fire_turn(&mut self, index: u32) {
+        let seat = &self.seats[index as usize];
+        if matches!(seat.flight, Flight::Held(_)) {
+            seat.wake();
         }
     }
 

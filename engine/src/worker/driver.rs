@@ -2,12 +2,17 @@
 //! keep the control page up to date. Neighbours: everything in this folder.
 //! Invariant: a user made runnable by another user runs before the worker sleeps.
 
-use super::{desk::Stage, exchange::Core, executor::yield_now, users::Users};
+use super::{
+    desk::{Desk, Stage},
+    exchange::Core,
+    executor::yield_now,
+    users::Users,
+};
 use crate::{
     clock::{monotonic_ns, thread_cpu_ns},
     wire::{Wait, Wire},
 };
-use loadforge_ring::{RunPhase, WorkerControl};
+use loadforge_ring::RunPhase;
 use loadforge_scenarios::{ErrorKind, Failure};
 use std::{cell::RefCell, io, rc::Rc, sync::atomic::Ordering, time::Duration};
 
@@ -19,6 +24,9 @@ const SPIN_NS: u64 = 50_000;
 const ROUNDS_PER_TURN: u32 = 32;
 /// The same bound in time.
 const ROUNDS_NS: u64 = 100_000;
+
+/// How long arrivals that were due before the end may take to set out once it has come: their users run next.
+const LAST_ARRIVALS_NS: u64 = 100_000_000;
 
 /// When the run is over for a worker, and how long it may then take.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +49,8 @@ pub struct Driver<W> {
     /// When the page was last kept, ns since the epoch.
     kept_ns: u64,
     draining_since_ns: u64,
+    /// When the drain was first due; arrivals due later are none.
+    drain_due_ns: Option<u64>,
     /// CPU time used before t0, which is no load.
     cpu_before_ns: u64,
 }
@@ -54,6 +64,7 @@ impl<W: Wire + 'static> Driver<W> {
             ends,
             kept_ns: 0,
             draining_since_ns: 0,
+            drain_due_ns: None,
             cpu_before_ns: thread_cpu_ns(),
         }
     }
@@ -71,7 +82,11 @@ impl<W: Wire + 'static> Driver<W> {
                 return self.close();
             }
             self.turn(idle)?;
-            self.core.borrow_mut().fire_timers();
+            let now_ns = self.core.borrow_mut().fire_timers();
+            if self.core.borrow().desk.stage == Stage::Running {
+                self.users
+                    .act(self.drain_due_ns.unwrap_or(u64::MAX).min(now_ns));
+            }
             self.keep_page(false);
         }
     }
@@ -94,21 +109,31 @@ impl<W: Wire + 'static> Driver<W> {
     }
 
     fn turn(&mut self, idle: bool) -> io::Result<()> {
+        let users_ns = self.users.next_ns();
         let Core { wire, desk, .. } = &mut *self.core.borrow_mut();
-        let wait = if idle { self.wait(desk) } else { Wait::No };
+        let wait = match idle {
+            true => self.wait(desk, users_ns),
+            false => Wait::No,
+        };
         wire.turn(wait, &mut |event, clock_ns| desk.on_event(event, clock_ns))?;
         Ok(())
     }
 
-    fn wait(&self, desk: &super::desk::Desk) -> Wait {
+    fn wait(&self, desk: &Desk, users_ns: u64) -> Wait {
         let latest_ns = desk.now_ns + LONGEST_SLEEP_NS;
-        let end_ns = match desk.stage {
-            Stage::Running => self.ends.duration_ns,
-            _ => self.draining_since_ns.saturating_add(self.ends.graceful_ns),
+        let (end_ns, users_ns) = match (desk.stage, self.drain_due_ns) {
+            (Stage::Running, None) => (self.ends.duration_ns, users_ns),
+            // The last arrivals have been given to users, who run before the next sleep.
+            (Stage::Running, Some(_)) => (desk.now_ns, u64::MAX),
+            _ => {
+                let end_ns = self.draining_since_ns.saturating_add(self.ends.graceful_ns);
+                (end_ns, u64::MAX)
+            }
         };
-        let due_ns = desk.timers.next_ns().unwrap_or(u64::MAX);
-        let deadline_ns = latest_ns.min(end_ns).min(due_ns);
-        let precise = deadline_ns == due_ns && desk.timers.next_is_precise();
+        let timer_ns = desk.timers.next_ns().unwrap_or(u64::MAX);
+        let deadline_ns = latest_ns.min(end_ns).min(timer_ns).min(users_ns);
+        let precise =
+            deadline_ns == users_ns || (deadline_ns == timer_ns && desk.timers.next_is_precise());
         let spin_ns = if self.ends.may_spin && precise {
             SPIN_NS
         } else {
@@ -122,31 +147,41 @@ impl<W: Wire + 'static> Driver<W> {
 
     /// Reads the control page, keeps our lines of it, and settles users; at most every 10 ms unless something changed.
     fn keep_page(&mut self, at_once: bool) {
-        let share = {
-            let core = &mut *self.core.borrow_mut();
-            let desk = &mut core.desk;
+        let (was, stage, now_ns) = {
+            let desk = &mut self.core.borrow_mut().desk;
             let stage = self.stage(desk);
             let changed = stage != desk.stage || std::mem::take(&mut desk.rung) || at_once;
             if !changed && desk.now_ns < self.kept_ns + LONGEST_SLEEP_NS {
                 return;
             }
             self.kept_ns = desk.now_ns;
-            if desk.stage == Stage::Running && stage != Stage::Running {
-                self.draining_since_ns = desk.now_ns;
-            }
-            desk.stage = stage;
-            let control = desk.control();
-            self.write_page(control, desk.in_flight, core.wire.counts());
-            control.share()
+            (desk.stage, stage, desk.now_ns)
         };
-        if self.core.borrow().desk.stage == Stage::Running {
-            self.users.settle(share);
+        if was == Stage::Running && stage != Stage::Running {
+            let due_ns = *self
+                .drain_due_ns
+                .get_or_insert(now_ns.min(self.ends.duration_ns));
+            if stage == Stage::Draining
+                && !self.users.are_up_to_date(due_ns)
+                && now_ns < due_ns + LAST_ARRIVALS_NS
+            {
+                // Looked at again in the next turn, which does not wait.
+                return;
+            }
+            self.users.give_up_arrivals(due_ns);
+            self.draining_since_ns = now_ns;
+        }
+        self.core.borrow_mut().desk.stage = stage;
+        self.write_page();
+        let share = self.core.borrow().desk.control().share();
+        if stage == Stage::Running {
+            self.users.take_share(share);
         } else {
             self.users.wake_all();
         }
     }
 
-    fn stage(&self, desk: &super::desk::Desk) -> Stage {
+    fn stage(&self, desk: &Desk) -> Stage {
         let control = desk.transport.control();
         let limit_reached = self.ends.max_requests.is_some_and(|max| {
             // Relaxed: a late look only lets users find out by themselves.
@@ -171,15 +206,19 @@ impl<W: Wire + 'static> Driver<W> {
         by_time.max(by_order)
     }
 
-    fn write_page(&self, control: &WorkerControl, in_flight: u64, counts: crate::wire::WireCounts) {
+    fn write_page(&self) {
+        let active_users = self.users.busy();
+        let Core { wire, desk, .. } = &*self.core.borrow();
+        let (control, counts) = (desk.control(), wire.counts());
         let set =
             |gauge: &std::sync::atomic::AtomicU64, value| gauge.store(value, Ordering::Relaxed);
         set(&control.heartbeat_ns, monotonic_ns());
-        set(&control.active_users, self.users.alive());
-        set(&control.in_flight, in_flight);
+        set(&control.active_users, active_users);
+        set(&control.in_flight, desk.in_flight);
         set(&control.cpu_ns, thread_cpu_ns() - self.cpu_before_ns);
         set(&control.spin_ns, counts.spin_ns);
         set(&control.starvations, counts.starvations);
+        set(&control.overflows, counts.overflows);
     }
 
     fn is_over(&self) -> bool {
@@ -209,8 +248,7 @@ impl<W: Wire + 'static> Driver<W> {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        let core = self.core.borrow();
-        self.write_page(core.desk.control(), 0, core.wire.counts());
+        self.write_page();
         Ok(())
     }
 }

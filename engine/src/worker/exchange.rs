@@ -4,6 +4,7 @@
 
 use super::{
     desk::{Desk, Stage, error_words},
+    limiter::Limiter,
     seat::Flight,
     sources::Sources,
     timers::Due,
@@ -46,27 +47,63 @@ pub struct Core<W> {
     pub time_limit_ns: u64,
     /// Requests that may be sent over all workers, if bounded.
     pub max_requests: Option<u64>,
+    /// Bounds the requests a second, over all workers.
+    pub limiter: Option<Limiter>,
 }
 
 impl<W: Wire> Core<W> {
     /// Begins a request for the user of this seat.
     pub fn submit(&mut self, index: u32, request: &Request) {
         self.desk.close_record(index);
-        let refused = {
-            let seat = &self.desk.seats[index as usize];
-            assert!(
-                !seat.flight.is_under_way(),
-                "a seat has one request under way at most"
-            );
-            self.desk.stage == Stage::Ending
-                || (self.desk.stage == Stage::Draining && !seat.in_teardown)
-                || !self.take_one_of_max()
-        };
-        if refused {
-            self.desk.seats[index as usize].flight = Flight::Done(Err(Failure::stopped()));
+        assert!(
+            !self.desk.seats[index as usize].flight.is_under_way(),
+            "a seat has one request under way at most"
+        );
+        let now_ns = self.desk.epoch.now_ns();
+        if let Some(limiter) = self.limiter {
+            let state = &self.desk.transport.control().rate_limiter;
+            let turn_ns = limiter.take_turn(state, now_ns);
+            if turn_ns > now_ns {
+                self.desk.seats[index as usize].flight = Flight::Held(turn_ns);
+                self.desk.timers.arm(turn_ns, index, Due::Turn);
+                return;
+            }
+        }
+        self.begin(index, request, now_ns);
+    }
+
+    /// A request that waits for its turn: begins it when that has come.
+    fn poll_held(&mut self, index: u32, request: &Request, turn_ns: u64) {
+        let now_ns = self.desk.epoch.now_ns();
+        if now_ns < turn_ns && !self.is_refused(index) {
             return;
         }
-        let now_ns = self.desk.epoch.now_ns();
+        let seat = &mut self.desk.seats[index as usize];
+        seat.flight = Flight::None;
+        // In the closed model it is due when its turn comes: the wait is what was asked for. An arrival was due before.
+        if !seat.arrival_open {
+            seat.ready_ns = turn_ns.min(now_ns);
+        }
+        self.begin(index, request, now_ns);
+    }
+
+    /// Whether the run has gone too far for a request of this seat.
+    fn is_refused(&self, index: u32) -> bool {
+        let in_teardown = self.desk.seats[index as usize].in_teardown;
+        self.desk.stage == Stage::Ending || (self.desk.stage == Stage::Draining && !in_teardown)
+    }
+
+    fn begin(&mut self, index: u32, request: &Request, now_ns: u64) {
+        if self.is_refused(index) || !self.take_one_of_max() {
+            let seat = &mut self.desk.seats[index as usize];
+            seat.flight = Flight::Done(Err(Failure::stopped()));
+            if std::mem::take(&mut seat.arrival_open) {
+                let (part, due_ns) = (seat.part, seat.ready_ns);
+                self.desk.book_not_sent(part, due_ns, 1);
+            }
+            return;
+        }
+        let origin = self.origin(index, request);
         self.desk.open_record(index, request, now_ns);
         let seat = &mut self.desk.seats[index as usize];
         seat.addresses_tried = 0;
@@ -78,7 +115,6 @@ impl<W: Wire> Core<W> {
             body: request.keep_body,
         };
         seat.reader.begin(request.method, keep);
-        let origin = usize::from(request.origin.0);
         match seat.connections.get(origin).copied().flatten() {
             Some(conn) if self.wire.is_open(conn) => {
                 seat.on_reused_connection = true;
@@ -87,6 +123,12 @@ impl<W: Wire> Core<W> {
             _ => self.connect(index, request, now_ns),
         }
         self.desk.arm_limit(index);
+    }
+
+    /// The origin of the seat's request, among those of all scenarios.
+    fn origin(&self, index: u32, request: &Request) -> usize {
+        let part = usize::from(self.desk.seats[index as usize].part);
+        usize::from(self.desk.parts[part].origins_before + request.origin.0)
     }
 
     /// Takes one request out of the run's whole, if that is bounded.
@@ -104,6 +146,10 @@ impl<W: Wire> Core<W> {
         request: &Request,
         response: &mut Response,
     ) -> Poll<Result<(), Failure>> {
+        if let Flight::Held(turn_ns) = self.desk.seats[index as usize].flight {
+            self.poll_held(index, request, turn_ns);
+        }
+        let origin = self.origin(index, request);
         let seat = &mut self.desk.seats[index as usize];
         match std::mem::take(&mut seat.flight) {
             Flight::Done(result) => {
@@ -116,7 +162,7 @@ impl<W: Wire> Core<W> {
             Flight::Connected(conn) => {
                 seat.flight = Flight::Connecting(conn);
                 seat.on_reused_connection = false;
-                let addresses = &mut self.destinations[usize::from(request.origin.0)].addresses;
+                let addresses = &mut self.destinations[origin].addresses;
                 let tried = seat.addresses_tried as usize % addresses.len();
                 addresses.swap(0, tried);
                 self.send(index, conn, request);
@@ -138,7 +184,7 @@ impl<W: Wire> Core<W> {
 
     /// An answer that came before its request was out: the connection cannot be used again.
     fn drop_unfinished_send(&mut self, index: u32, request: &Request) {
-        let place = usize::from(request.origin.0);
+        let place = self.origin(index, request);
         let seat = &mut self.desk.seats[index as usize];
         if let Some(conn) = seat.connections.get(place).copied().flatten()
             && !self.wire.is_sent(conn)
@@ -149,8 +195,8 @@ impl<W: Wire> Core<W> {
     }
 
     fn connect(&mut self, index: u32, request: &Request, now_ns: u64) {
-        let origin = request.origin.0;
-        let destination = &self.destinations[usize::from(origin)];
+        let origin = self.origin(index, request);
+        let destination = &self.destinations[origin];
         let tried = self.desk.seats[index as usize].addresses_tried as usize;
         let address = destination.addresses[tried % destination.addresses.len()];
         let source = self.sources.next_for(address);
@@ -161,12 +207,12 @@ impl<W: Wire> Core<W> {
                 if desk.owners.len() <= slot {
                     desk.owners.resize(slot + 1, (0, 0));
                 }
-                desk.owners[slot] = (index, origin);
+                desk.owners[slot] = (index, origin as u16);
                 let seat = &mut desk.seats[index as usize];
-                if seat.connections.len() <= usize::from(origin) {
-                    seat.connections.resize(usize::from(origin) + 1, None);
+                if seat.connections.len() <= origin {
+                    seat.connections.resize(origin + 1, None);
                 }
-                seat.connections[usize::from(origin)] = Some(conn);
+                seat.connections[origin] = Some(conn);
                 seat.connecting_since_ns = now_ns;
                 seat.flight = Flight::Connecting(conn);
             }
@@ -183,7 +229,7 @@ impl<W: Wire> Core<W> {
     fn try_next_address(&mut self, index: u32, request: &Request, errno: i32) {
         let Destination {
             label, addresses, ..
-        } = &self.destinations[usize::from(request.origin.0)];
+        } = &self.destinations[self.origin(index, request)];
         let seat = &mut self.desk.seats[index as usize];
         seat.addresses_tried += 1;
         if (seat.addresses_tried as usize) < addresses.len() {
@@ -212,7 +258,7 @@ impl<W: Wire> Core<W> {
     }
 
     fn send(&mut self, index: u32, conn: ConnId, request: &Request) {
-        let (head, body) = match self.outgoing(conn, request) {
+        let (head, body) = match self.outgoing(index, conn, request) {
             Ok(outgoing) => outgoing,
             Err(failure) => return self.fail(index, failure),
         };
@@ -226,14 +272,20 @@ impl<W: Wire> Core<W> {
     }
 
     /// The request as bytes: rendered once if it never changes, else into the connection's own buffer.
-    fn outgoing(&mut self, conn: ConnId, request: &Request) -> Result<(Outgoing, Bytes), Failure> {
-        let authority = &self.destinations[usize::from(request.origin.0)].authority;
+    fn outgoing(
+        &mut self,
+        index: u32,
+        conn: ConnId,
+        request: &Request,
+    ) -> Result<(Outgoing, Bytes), Failure> {
+        let authority = &self.destinations[self.origin(index, request)].authority;
         let Some(id) = request.fixed else {
             let mut buffer = self.wire.spare(conn);
             let body = render(request, authority, &mut buffer)?;
             return Ok((Outgoing::Once(buffer), body));
         };
-        let place = &mut self.rendered[id.0 as usize];
+        let part = usize::from(self.desk.seats[index as usize].part);
+        let place = &mut self.rendered[(self.desk.parts[part].fixed_before + id.0) as usize];
         if place.is_none() {
             let mut buffer = Vec::new();
             let body = render(request, authority, &mut buffer)?;
@@ -297,12 +349,15 @@ impl<W: Wire> Core<W> {
         self.desk.note_panic(index, place);
         let seat = &mut self.desk.seats[index as usize];
         seat.flight = Flight::None;
+        seat.arrival_open = false;
         seat.sleep_until_ns = None;
     }
 
     /// The user of this seat has left: its connections go with it.
     pub fn vacate(&mut self, index: u32) {
         self.desk.close_record(index);
+        self.desk.stop_idling(index);
+        self.desk.has_arrived(index);
         let seat = &mut self.desk.seats[index as usize];
         seat.occupied = false;
         seat.waker = None;
@@ -337,16 +392,18 @@ impl<W: Wire> Core<W> {
         false
     }
 
-    /// Fires every timer whose time has come.
-    pub fn fire_timers(&mut self) {
+    /// Fires every timer whose time has come; gives the time, in ns since the epoch.
+    pub fn fire_timers(&mut self) -> u64 {
         let now_ns = self.desk.epoch.now_ns();
         self.desk.now_ns = now_ns;
         while let Some((deadline_ns, index, due)) = self.desk.timers.pop_due(now_ns) {
             match due {
                 Due::Sleep(token) => self.desk.fire_sleep(index, token),
+                Due::Turn => self.desk.fire_turn(index),
                 Due::Limit => self.fire_limit(index, deadline_ns, now_ns),
             }
         }
+        now_ns
     }
 }
 

@@ -7,7 +7,10 @@ mod desk;
 mod driver;
 mod exchange;
 mod executor;
+mod limiter;
+mod not_sent;
 mod panics;
+pub(crate) mod schedule;
 mod seat;
 mod sources;
 pub(crate) mod timers;
@@ -18,20 +21,23 @@ mod users;
 use crate::{
     clock::{Epoch, monotonic_ns},
     cpus::pin_this_thread,
+    plan::{MaxRate, PlanPart},
     prepare::WireKind,
     wire::{Wire, epoll::EpollWire, uring::UringWire},
 };
-use desk::{Desk, Stage};
+use desk::{Desk, PartBooks, Stage};
 use driver::{Driver, Ends};
 use exchange::{Core, Destination};
 use executor::{Spawner, run_on_glommio, run_plain};
-use loadforge_ring::{RunPhase, Transport, WorkerState};
-use loadforge_scenarios::{Pattern, Scenario};
+use limiter::Limiter;
+use loadforge_ring::{RunPhase, Share, Transport, WorkerState};
+use loadforge_scenarios::{Demand, Scenario};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use schedule::Schedule;
 use sources::Sources;
 use std::{
     cell::RefCell,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     os::fd::{AsFd, BorrowedFd},
     rc::Rc,
     sync::Arc,
@@ -49,16 +55,12 @@ pub struct Assignment {
     pub transport: Transport,
     /// How sockets are driven.
     pub wire: WireKind,
-    /// What users do.
-    pub scenario: Arc<dyn Scenario>,
-    /// By origin: where it is.
-    pub addresses: Vec<Vec<SocketAddr>>,
-    /// By origin: how it is named in error details.
-    pub origin_labels: Vec<String>,
+    /// Scenarios side by side, each with its own load.
+    pub parts: Vec<PlanPart>,
+    /// Bounds the requests a second over all workers.
+    pub max_rate: Option<MaxRate>,
     /// Addresses that connections are made from, in turn; may be empty.
     pub source_ips: Vec<IpAddr>,
-    /// How many users there are over time, over all workers.
-    pub users: Pattern,
     /// When the run is over.
     pub ends: WorkerEnds,
     /// Time limit of a request that has none of its own, ns.
@@ -96,12 +98,16 @@ pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> 
 
 /// How many connections this worker should be ready for: each user keeps one to each origin.
 fn expected_connections(assignment: &Assignment) -> usize {
-    let share = (
-        assignment.worker as u32,
-        assignment.transport.workers() as u32,
-    );
-    let users = share_of(assignment.users.peak().ceil() as u64, share) as usize;
-    users.max(1) * assignment.addresses.len().max(1)
+    let share = Share {
+        index: assignment.worker as u32,
+        of: assignment.transport.workers() as u32,
+        from_ns: 0,
+    };
+    let each = assignment.parts.iter().map(|part| {
+        let users = share_of(part.demand.most_users(), share) as usize;
+        users.max(1) * part.addresses.len().max(1)
+    });
+    each.sum()
 }
 
 async fn live<W: Wire + 'static>(
@@ -112,18 +118,8 @@ async fn live<W: Wire + 'static>(
 ) -> Result<(), String> {
     let worker = assignment.worker;
     let transport = assignment.transport.clone();
-    let destinations = assignment
-        .scenario
-        .origins()
-        .iter()
-        .zip(&assignment.addresses)
-        .zip(&assignment.origin_labels)
-        .map(|((origin, addresses), label)| Destination {
-            authority: origin.authority(),
-            label: label.clone(),
-            addresses: addresses.clone(),
-        })
-        .collect();
+    let destinations = assignment.parts.iter().flat_map(destinations).collect();
+    let (parts, names, fixed) = books(&assignment.parts);
     let sink = transport.sink(worker);
     let texts = transport.text_writer(worker);
     transport.worker(worker).set_state(WorkerState::Ready);
@@ -139,6 +135,8 @@ async fn live<W: Wire + 'static>(
             transport: transport.clone(),
             sink,
             texts,
+            parts,
+            arrivals_open: 0,
             seats: Vec::new(),
             owners: Vec::new(),
             timers: Default::default(),
@@ -147,19 +145,23 @@ async fn live<W: Wire + 'static>(
             stage: Stage::Running,
             rung: false,
             in_flight: 0,
-            static_names: assignment.scenario.endpoints().len() as u32,
+            static_names: names,
         },
         destinations,
         sources: Sources::new(assignment.source_ips),
-        rendered: vec![None; assignment.scenario.fixed_requests() as usize],
+        rendered: vec![None; fixed as usize],
         time_limit_ns: assignment.time_limit_ns,
         max_requests: assignment.ends.max_requests,
+        limiter: assignment.max_rate.map(Limiter::new),
     }));
     let users = Users::new(
         Rc::clone(&core),
-        assignment.scenario,
         spawner,
-        assignment.users,
+        schedules(
+            assignment.parts,
+            assignment.ends.duration_ns,
+            assignment.seed,
+        ),
         assignment.seed,
     );
     Driver::new(core, users, assignment.ends)
@@ -168,6 +170,61 @@ async fn live<W: Wire + 'static>(
         .map_err(|error| format!("the wire broke: {error}"))?;
     transport.worker(worker).set_state(WorkerState::Done);
     Ok(())
+}
+
+/// A scenario's origins, ready for use.
+fn destinations(part: &PlanPart) -> impl Iterator<Item = Destination> + '_ {
+    part.scenario
+        .origins()
+        .iter()
+        .zip(&part.addresses)
+        .zip(&part.origin_labels)
+        .map(|((origin, addresses), label)| Destination {
+            authority: origin.authority(),
+            label: label.clone(),
+            addresses: addresses.clone(),
+        })
+}
+
+/// Where each scenario's names, origins and fixed requests stand among those of all, and how many names and fixed
+/// requests there are.
+fn books(parts: &[PlanPart]) -> (Vec<PartBooks>, u32, u32) {
+    let (mut names, mut origins, mut fixed) = (0, 0, 0);
+    let books = parts.iter().map(|part| {
+        let books = PartBooks {
+            names_before: names,
+            names: part.scenario.endpoints().len() as u32,
+            origins_before: origins,
+            fixed_before: fixed,
+            is_open: matches!(part.demand, Demand::Arrivals { .. }),
+            ..PartBooks::default()
+        };
+        names += books.names;
+        origins += part.scenario.origins().len() as u16;
+        fixed += part.scenario.fixed_requests();
+        books
+    });
+    (books.collect(), names, fixed)
+}
+
+/// Each scenario with what it asks of this worker.
+fn schedules(
+    parts: Vec<PlanPart>,
+    duration_ns: u64,
+    seed: u64,
+) -> impl Iterator<Item = (Arc<dyn Scenario>, Schedule)> {
+    parts.into_iter().enumerate().map(move |(index, part)| {
+        let schedule = Schedule::new(part.demand, duration_ns, arrivals_seed(seed, index));
+        (part.scenario, schedule)
+    })
+}
+
+/// The seed of a scenario's arrivals, apart from those of its users and of other scenarios.
+pub fn arrivals_seed(seed: u64, part: usize) -> u64 {
+    // SplitMix64's increment, as for users' seeds; the first part's is not the run's own.
+    seed ^ (part as u64 + 1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(32)
 }
 
 /// Waits until the supervisor starts the run, and for t0 itself; `None` when it is called off before.

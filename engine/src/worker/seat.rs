@@ -14,6 +14,8 @@ pub enum Flight {
     /// There is none.
     #[default]
     None,
+    /// It waits for its turn under the bound on requests a second: until then nobody counts it.
+    Held(u64),
     /// Its connection is being made.
     Connecting(ConnId),
     /// Its connection stands; the user's task sends it when it is polled next.
@@ -31,7 +33,7 @@ pub enum Flight {
 impl Flight {
     /// Whether it is on its way: submitted and not ended.
     pub fn is_under_way(&self) -> bool {
-        !matches!(self, Flight::None | Flight::Done(_))
+        !matches!(self, Flight::None | Flight::Held(_) | Flight::Done(_))
     }
 }
 
@@ -42,6 +44,16 @@ pub struct Seat {
     pub user_id: u32,
     /// A user sits here.
     pub occupied: bool,
+    /// The user's scenario, by its place in the plan.
+    pub part: u8,
+    /// Open model: the user has been started and has not been ready for an arrival yet.
+    pub on_its_way: bool,
+    /// Open model: the user waits for an arrival.
+    pub idle: bool,
+    /// Open model: when the arrival was due that the user has been given and has not begun yet, ns since the epoch.
+    pub arrival_ns: Option<u64>,
+    /// Open model: the iteration has begun and has not sent its first request.
+    pub arrival_open: bool,
     /// The user is to leave after its iteration.
     pub retiring: bool,
     /// The user has begun an iteration: its setup is behind it.

@@ -9,6 +9,8 @@ use std::{cmp::Reverse, collections::BinaryHeap};
 pub enum Due {
     /// The time limit of the seat's request may have passed.
     Limit,
+    /// The seat's turn to send has come.
+    Turn,
     /// The seat's sleep with this token is over.
     Sleep(u32),
 }
@@ -34,7 +36,10 @@ impl Timers {
 
     /// Whether the soonest deadline must be met to the microsecond; limits may be a little late.
     pub fn next_is_precise(&self) -> bool {
-        matches!(self.heap.peek(), Some(Reverse((_, _, Due::Sleep(_)))))
+        matches!(
+            self.heap.peek(),
+            Some(Reverse((_, _, Due::Sleep(_) | Due::Turn)))
+        )
     }
 
     /// Takes out the soonest timer if its time has come.

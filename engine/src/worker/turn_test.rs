@@ -4,13 +4,14 @@
 use super::*;
 use crate::wire::{Action, ConnId, Event, Outgoing, Wait, WireCounts};
 use bytes::Bytes;
-use loadforge_ring::{Capacity, Transport};
-use loadforge_scenarios::{Origin, User, UserFuture};
+use loadforge_ring::{Capacity, Share, Transport};
+use loadforge_scenarios::{Demand, Origin, Pattern, User, UserFuture};
 use nix::sys::eventfd::EventFd;
 use std::{
     cell::Cell,
     future::poll_fn,
     io,
+    net::SocketAddr,
     task::{Poll, Waker},
     time::Duration,
 };
@@ -109,13 +110,17 @@ fn assignment() -> Assignment {
         cpu: crate::allowed_cpus()[0],
         transport: Transport::channel(1, Capacity::default()),
         wire: WireKind::Epoll,
-        scenario: Arc::new(Relay {
-            origins: Vec::new(),
-        }),
-        addresses: Vec::new(),
-        origin_labels: Vec::new(),
+        parts: vec![PlanPart {
+            scenario: Arc::new(Relay {
+                origins: Vec::new(),
+            }),
+            endpoints: Vec::new(),
+            addresses: Vec::new(),
+            origin_labels: Vec::new(),
+            demand: Demand::Users(Pattern::Constant(2.0)),
+        }],
+        max_rate: None,
         source_ips: Vec::new(),
-        users: Pattern::Constant(2.0),
         ends: WorkerEnds {
             duration_ns: 60_000_000,
             graceful_ns: 0,
@@ -134,7 +139,11 @@ fn started() -> (Assignment, EventFd) {
         .t0_ns
         .store(monotonic_ns(), std::sync::atomic::Ordering::Relaxed);
     control.set_phase(RunPhase::Running);
-    assignment.transport.worker(0).set_share(0, 1);
+    assignment.transport.worker(0).set_share(Share {
+        index: 0,
+        of: 1,
+        from_ns: 0,
+    });
     let bell = EventFd::from_flags(nix::sys::eventfd::EfdFlags::EFD_NONBLOCK);
     (assignment, bell.expect("an eventfd"))
 }

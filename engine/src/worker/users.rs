@@ -1,9 +1,13 @@
-//! Virtual users come and go as the pattern asks. Neighbours: `driver.rs` calls `settle` between turns.
+//! Virtual users come and go as their schedule asks. Neighbours: `driver.rs` calls `act` between turns, `schedule.rs`
+//! knows what is asked and when, `desk.rs` keeps their seats.
 //! Invariant: seats of users who left are used again; a user's number never is.
 
-use super::{client::WireClient, exchange::Core, executor::Spawner};
+use super::{
+    client::WireClient, exchange::Core, executor::Spawner, not_sent::NotSent, schedule::Schedule,
+};
 use crate::wire::Wire;
-use loadforge_scenarios::{Pattern, SETUP_RETRY, Scenario, Seat, User, UserFuture};
+use loadforge_ring::Share;
+use loadforge_scenarios::{SETUP_RETRY, Scenario, Seat, User, UserFuture};
 use std::{
     cell::{Cell, RefCell},
     future::Future,
@@ -12,33 +16,43 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
+/// Users started at most for waiting arrivals before the kernel is asked for news.
+const STARTS_PER_TURN: u64 = 4;
+/// Arrivals dealt with at most before the kernel is asked for news.
+const ARRIVALS_PER_TURN: u32 = 16_384;
+
 /// This worker's share of a number of users: the first workers take what does not divide evenly.
-pub fn share_of(total: u64, (index, of): (u32, u32)) -> u64 {
-    let (index, of) = (u64::from(index), u64::from(of));
+pub fn share_of(total: u64, share: Share) -> u64 {
+    let (index, of) = (u64::from(share.index), u64::from(share.of));
     let (Some(each), Some(left)) = (total.checked_div(of), total.checked_rem(of)) else {
         return 0;
     };
     each + u64::from(index < left)
 }
 
-/// The users of one worker.
-pub struct Users<W> {
-    core: Rc<RefCell<Core<W>>>,
+/// One scenario's users on this worker.
+struct Part {
     scenario: Arc<dyn Scenario>,
-    spawner: Spawner,
-    pattern: Pattern,
-    seed: u64,
-    worker: u32,
-    workers: u32,
-    /// How many user numbers this worker has given out.
-    numbers: u32,
-    free: Rc<RefCell<Vec<u32>>>,
+    schedule: Schedule,
     alive: Rc<Cell<u64>>,
     /// Of those alive, the ones that are not retiring.
     staying: Rc<Cell<u64>>,
+}
+
+/// The users of one worker.
+pub struct Users<W> {
+    core: Rc<RefCell<Core<W>>>,
+    spawner: Spawner,
+    parts: Vec<Part>,
+    seed: u64,
+    worker: u32,
+    workers: u32,
+    share: Share,
+    /// How many user numbers this worker has given out.
+    numbers: u32,
+    free: Rc<RefCell<Vec<u32>>>,
     polls: Rc<Cell<u64>>,
 }
 
@@ -46,25 +60,28 @@ impl<W: Wire + 'static> Users<W> {
     /// Nobody yet.
     pub fn new(
         core: Rc<RefCell<Core<W>>>,
-        scenario: Arc<dyn Scenario>,
         spawner: Spawner,
-        pattern: Pattern,
+        parts: impl IntoIterator<Item = (Arc<dyn Scenario>, Schedule)>,
         seed: u64,
     ) -> Users<W> {
         let workers = core.borrow().desk.transport.workers() as u32;
         let worker = core.borrow().desk.worker as u32;
+        let part = |(scenario, schedule)| Part {
+            scenario,
+            schedule,
+            alive: Rc::default(),
+            staying: Rc::default(),
+        };
         Users {
             core,
-            scenario,
             spawner,
-            pattern,
+            parts: parts.into_iter().map(part).collect(),
             seed,
             worker,
             workers,
+            share: Share::default(),
             numbers: 0,
             free: Rc::default(),
-            alive: Rc::default(),
-            staying: Rc::default(),
             polls: Rc::default(),
         }
     }
@@ -76,25 +93,145 @@ impl<W: Wire + 'static> Users<W> {
 
     /// Users whose tasks have not ended.
     pub fn alive(&self) -> u64 {
-        self.alive.get()
+        self.parts.iter().map(|part| part.alive.get()).sum()
     }
 
-    /// Starts or retires users until there are as many as the pattern asks of this worker now.
-    pub fn settle(&mut self, control_share: (u32, u32)) {
-        let now_ns = self.core.borrow().desk.now_ns;
-        let target = self.pattern.target_at(Duration::from_nanos(now_ns)).round() as u64;
-        let target = share_of(target, control_share);
-        let staying = self.staying.get();
-        if staying < target {
-            (staying..target).for_each(|_| self.start());
-        } else if staying > target {
-            self.retire(staying - target);
+    /// Users alive, less those of the open model that wait for an arrival.
+    pub fn busy(&self) -> u64 {
+        let desk = &self.core.borrow().desk;
+        let idle: u64 = desk.parts.iter().map(|part| part.idle_users).sum();
+        self.alive().saturating_sub(idle)
+    }
+
+    /// When there is next something to do, in ns since t0.
+    pub fn next_ns(&mut self) -> u64 {
+        if (0..self.parts.len()).any(|part| self.can_attend(part)) {
+            return 0;
+        }
+        let next = self.parts.iter_mut().map(|part| part.schedule.next_ns());
+        next.min().unwrap_or(u64::MAX)
+    }
+
+    /// Takes this share of the load from now on.
+    pub fn take_share(&mut self, share: Share) {
+        if share != self.share {
+            self.share = share;
+            for part in &mut self.parts {
+                part.schedule.share_changed(share);
+            }
         }
     }
 
-    fn start(&mut self) {
+    /// Does what was due up to `now_ns`: starts and retires users, gives arrivals to users.
+    pub fn act(&mut self, now_ns: u64) {
+        for part in 0..self.parts.len() {
+            match &mut self.parts[part].schedule {
+                Schedule::Users(users) => {
+                    if let Some(target) = users.target(now_ns, self.share) {
+                        self.settle(part, target);
+                    }
+                }
+                Schedule::Arrivals(_) => {
+                    self.take_arrivals(part, now_ns);
+                    self.attend(part);
+                }
+            }
+        }
+    }
+
+    /// Whether every arrival due up to `now_ns` has been begun or given up.
+    pub fn are_up_to_date(&mut self, now_ns: u64) -> bool {
+        let is_behind = |part: &mut Part| {
+            matches!(part.schedule, Schedule::Arrivals(_)) && part.schedule.next_ns() <= now_ns
+        };
+        self.core.borrow().desk.arrivals_open == 0 && !self.parts.iter_mut().any(is_behind)
+    }
+
+    /// Books whatever arrival was due up to `now_ns` and has not been begun: it never will be.
+    pub fn give_up_arrivals(&mut self, now_ns: u64) {
+        let core = &mut *self.core.borrow_mut();
+        for (index, part) in self.parts.iter_mut().enumerate() {
+            let Schedule::Arrivals(arrivals) = &mut part.schedule else {
+                continue;
+            };
+            let mut not_sent = NotSent::of(index as u8);
+            while let Some(due_ns) = arrivals.take_due(now_ns) {
+                not_sent.add(due_ns, &mut core.desk);
+            }
+            not_sent.book(&mut core.desk);
+        }
+        core.desk.give_up_waiting();
+    }
+
+    /// Starts or retires users until there are `target` that stay.
+    fn settle(&mut self, part: usize, target: u64) {
+        let staying = self.parts[part].staying.get();
+        if staying < target {
+            (staying..target).for_each(|_| self.start(part));
+        } else if staying > target {
+            self.retire(part, staying - target);
+        }
+    }
+
+    /// Gives each arrival that is due to an idle user; without one it waits for whoever is ready first, and users are
+    /// started for those that wait. Past the most users it is not sent.
+    fn take_arrivals(&mut self, part: usize, now_ns: u64) {
+        let mut not_sent = NotSent::of(part as u8);
+        let desk = &mut self.core.borrow_mut().desk;
+        let Part {
+            schedule: Schedule::Arrivals(arrivals),
+            alive,
+            ..
+        } = &mut self.parts[part]
+        else {
+            unreachable!("only parts of the open model have arrivals")
+        };
+        let room = arrivals.max_users(self.share).saturating_sub(alive.get());
+        for _ in 0..ARRIVALS_PER_TURN {
+            let Some(due_ns) = arrivals.take_due(now_ns) else {
+                break;
+            };
+            if !desk.give_to_idle_user(part, due_ns) && !desk.keep_waiting(part, due_ns, room) {
+                not_sent.add(due_ns, desk);
+            }
+        }
+        not_sent.book(desk);
+    }
+
+    /// Whether there are arrivals that a user could still be started for.
+    fn can_attend(&self, part: usize) -> bool {
+        let Schedule::Arrivals(arrivals) = &self.parts[part].schedule else {
+            return false;
+        };
+        self.core.borrow().desk.unattended(part) > 0
+            && self.parts[part].alive.get() < arrivals.max_users(self.share)
+    }
+
+    /// Starts users for arrivals that nobody is on its way for. A few a turn: each makes a connection, and after a pause of
+    /// the generator's own, thousands at once would keep it from the users who are ready the next moment.
+    fn attend(&mut self, part: usize) {
+        let missing = {
+            let Part {
+                schedule: Schedule::Arrivals(arrivals),
+                alive,
+                ..
+            } = &self.parts[part]
+            else {
+                return;
+            };
+            let room = arrivals.max_users(self.share).saturating_sub(alive.get());
+            let unattended = self.core.borrow().desk.unattended(part);
+            unattended.min(room).min(STARTS_PER_TURN)
+        };
+        (0..missing).for_each(|_| self.start(part));
+    }
+
+    fn start(&mut self, part: usize) {
+        let is_open = matches!(self.parts[part].schedule, Schedule::Arrivals(_));
         let index = {
-            let seats = &mut self.core.borrow_mut().desk.seats;
+            let desk = &mut self.core.borrow_mut().desk;
+            desk.parts[part].on_their_way += u64::from(is_open);
+            let seats = &mut desk.seats;
             let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
                 seats.push(super::seat::Seat::default());
                 seats.len() as u32 - 1
@@ -103,6 +240,11 @@ impl<W: Wire + 'static> Users<W> {
             // The memory that an earlier user left behind serves the next one.
             seat.user_id = self.numbers * self.workers + self.worker;
             seat.occupied = true;
+            seat.part = part as u8;
+            seat.idle = false;
+            seat.on_its_way = is_open;
+            seat.arrival_ns = None;
+            seat.arrival_open = false;
             seat.retiring = false;
             seat.in_teardown = false;
             seat.has_begun = false;
@@ -112,32 +254,34 @@ impl<W: Wire + 'static> Users<W> {
             index
         };
         self.numbers += 1;
-        self.alive.set(self.alive.get() + 1);
-        self.staying.set(self.staying.get() + 1);
+        let part = &self.parts[part];
+        part.alive.set(part.alive.get() + 1);
+        part.staying.set(part.staying.get() + 1);
         let task = UserTask {
             life: None,
             seat: index,
             seed: self.seed,
             core: Rc::clone(&self.core),
-            scenario: Arc::clone(&self.scenario),
+            scenario: Arc::clone(&part.scenario),
             free: Rc::clone(&self.free),
-            alive: Rc::clone(&self.alive),
-            staying: Rc::clone(&self.staying),
+            alive: Rc::clone(&part.alive),
+            staying: Rc::clone(&part.staying),
             polls: Rc::clone(&self.polls),
         };
         self.spawner.spawn(task);
     }
 
-    fn retire(&mut self, count: u64) {
+    fn retire(&mut self, part: usize, count: u64) {
         let seats = &mut self.core.borrow_mut().desk.seats;
         let staying = seats
             .iter_mut()
             .rev()
-            .filter(|seat| seat.occupied && !seat.retiring);
+            .filter(|seat| seat.occupied && !seat.retiring && usize::from(seat.part) == part);
+        let counter = &self.parts[part].staying;
         for seat in staying.take(count as usize) {
             seat.retiring = true;
             seat.wake();
-            self.staying.set(self.staying.get() - 1);
+            counter.set(counter.get() - 1);
         }
     }
 
@@ -161,7 +305,6 @@ struct UserTask<W> {
     staying: Rc<Cell<u64>>,
     polls: Rc<Cell<u64>>,
 }
-
 impl<W: Wire + 'static> UserTask<W> {
     fn begin_life(&self) -> UserFuture {
         Arc::clone(&self.scenario).start_user(self.user())
@@ -242,11 +385,16 @@ mod tests {
     fn shares_add_up_to_the_whole_and_differ_by_one_at_most() {
         for total in [0, 1, 2, 7, 100, 101] {
             for of in 1..6 {
-                let shares: Vec<u64> = (0..of).map(|index| share_of(total, (index, of))).collect();
+                let share = |index| Share {
+                    index,
+                    of,
+                    from_ns: 0,
+                };
+                let shares: Vec<u64> = (0..of).map(|index| share_of(total, share(index))).collect();
                 assert_eq!(shares.iter().sum::<u64>(), total);
                 assert!(shares[0] - shares[shares.len() - 1] <= 1, "{shares:?}");
             }
         }
-        assert_eq!(share_of(5, (0, 0)), 0);
+        assert_eq!(share_of(5, Share::default()), 0);
     }
 }

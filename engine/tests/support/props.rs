@@ -2,7 +2,7 @@
 //! Neighbours: `stage.rs` runs what is made of them.
 
 use super::stage::{Act, act};
-use loadforge_echo::{EchoConfig, EchoHandle, EchoServer};
+use loadforge_echo::{DelayLaw, EchoConfig, EchoHandle, EchoServer};
 use loadforge_scenarios::{
     DocumentScenario, User,
     document::{Document, parse},
@@ -29,7 +29,7 @@ pub fn echo() -> EchoHandle {
 /// The echo target, holding every answer back for so long.
 pub fn echo_after(delay: Duration) -> EchoHandle {
     EchoServer::bind(&EchoConfig {
-        delay,
+        delay: DelayLaw::Fixed(delay),
         ..EchoConfig::default()
     })
     .and_then(EchoServer::spawn)

@@ -5,17 +5,23 @@
 mod axes;
 mod generator;
 mod latency;
+mod planned;
 
 pub(super) use axes::event_mark;
-pub(super) use generator::{cpu, lag};
+pub(super) use generator::{cpu, disturbances, lag, resources};
 pub(super) use latency::{distribution, endpoints, response};
+pub(super) use planned::planned;
 
 use crate::format;
 use crate::report::Report;
+use crate::seconds::SecondCounts;
 use crate::series::{Series, SeriesPoint};
-use axes::{event_marks, legend_layout, line, moment, shade, time_axis, value_axis};
-use loadforge_analysis::RunSummary;
-use loadforge_scenarios::ErrorKind;
+use axes::{
+    PhaseMark, WIDE, event_marks, legend_layout, line, moment, phase_marks, shade, time_axis,
+    value_axis,
+};
+use loadforge_analysis::{LoadModel, RunSummary};
+use loadforge_scenarios::{ErrorKind, PhaseRole};
 use plotly::common::{DashType, Fill, Marker, Mode};
 use plotly::layout::{BarMode, Layout};
 use plotly::{Bar, Plot, Scatter, Trace};
@@ -81,7 +87,7 @@ impl Chart {
     }
 }
 
-/// Requests done and failed per second.
+/// Requests offered, sent, done and failed per second, each by its own time.
 pub(super) fn throughput(report: &Report<'_>) -> Chart {
     let series = report.series;
     let x = times(series);
@@ -96,7 +102,15 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
         .map(|point| rounded(point.failed_per_s()))
         .collect();
     let peak = done.iter().copied().fold(0.0, f64::max);
-    let traces: Vec<Box<dyn Trace>> = vec![
+    let own_time = |counts: &SecondCounts, name: &str, line| -> Box<dyn Trace> {
+        let end_s = series.points().last().map_or(0.0, |point| point.at_s);
+        let (x, y): (Vec<i64>, Vec<f64>) = counts
+            .rates(end_s)
+            .map(|(at_s, rate)| (moment(at_s), rounded(rate)))
+            .unzip();
+        Scatter::new(x, y).name(name).mode(Mode::Lines).line(line)
+    };
+    let mut traces: Vec<Box<dyn Trace>> = vec![
         Scatter::new(x.clone(), done)
             .name("done")
             .mode(Mode::Lines)
@@ -110,14 +124,23 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
             .fill(Fill::ToZeroY)
             .fill_color(shade("--bad-soft")),
     ];
-    let layout = with_events(legend_layout(), series)
+    // A run of an older version did not tell when its requests were due.
+    if !series.offered().is_empty() {
+        let dashes = line("--muted", 1.5).dash(DashType::Dash);
+        traces.push(own_time(series.offered(), "offered", dashes));
+        traces.push(own_time(series.sent(), "sent", line("--series-2", 1.5)));
+    }
+    let layout = with_marks(legend_layout(), report, WIDE)
         .x_axis(time_axis(series))
         .y_axis(value_axis().tick_suffix(" /s"));
     Chart::new("throughput", "Requests per second", traces, layout)
         .words(
             format!(
-                "Requests done each second, failed ones included, and how many of them failed. A flat line \
-                 while users still rise means that the server has reached its limit.{}",
+                "Offered: when requests were due. Sent: when they left. Done: when they were over, failed ones included. \
+                 Where offered is above sent, the generator or its users held requests back; where sent is above done, \
+                 they wait at the server. A flat line while the load still rises means that the server has reached its \
+                 limit.{}{}",
+                phases_note(report.summary),
                 thinning_note(series, "the mean of that time")
             ),
             format!("Line chart of requests per second over time; the peak is {}.", format::rate(peak)),
@@ -145,7 +168,7 @@ pub(super) fn errors(report: &Report<'_>) -> Chart {
             .marker(Marker::new().color(shade(kind_colour(*kind))));
         bars
     });
-    let layout = with_events(legend_layout(), series)
+    let layout = with_marks(legend_layout(), report, WIDE)
         .bar_mode(BarMode::Stack)
         .bar_gap(0.05)
         .x_axis(time_axis(series))
@@ -162,9 +185,68 @@ pub(super) fn errors(report: &Report<'_>) -> Chart {
         .empty_unless(!kinds.is_empty(), "No errors.")
 }
 
+/// Arrivals asked for, for a plan that has any.
+pub(super) fn arrival_rate(report: &Report<'_>) -> Chart {
+    let series = report.series;
+    let points = series.points();
+    let peak = points
+        .iter()
+        .map(|point| point.users.target_rate)
+        .fold(0.0, f64::max);
+    let y: Vec<f64> = points
+        .iter()
+        .map(|point| rounded(point.users.target_rate))
+        .collect();
+    let not_sent: Vec<f64> = points
+        .iter()
+        .map(|point| rounded(point.not_sent_per_s()))
+        .collect();
+    let x = times(series);
+    let traces: Vec<Box<dyn Trace>> = vec![
+        Scatter::new(x.clone(), y)
+            .name("asked for")
+            .mode(Mode::Lines)
+            .line(line("--series-4", 2.0))
+            .fill(Fill::ToZeroY)
+            .fill_color(shade("--series-4-soft")),
+        Scatter::new(x, not_sent)
+            .name("not sent")
+            .mode(Mode::Lines)
+            .line(line("--bad", 2.0))
+            .fill(Fill::ToZeroY)
+            .fill_color(shade("--bad-soft")),
+    ];
+    let layout = with_marks(legend_layout(), report, WIDE)
+        .x_axis(time_axis(series))
+        .y_axis(value_axis().tick_suffix(" /s"));
+    let mut chart = Chart::new("rate-chart", "Arrivals per second", traces, layout)
+        .words(
+            "How many iterations the plan asked to begin each second, and how many found no user free and were never \
+             begun. An iteration may be several requests.",
+            format!(
+                "Line chart of arrivals per second over time: at most {}.",
+                format::rate(peak)
+            ),
+        )
+        .empty_unless(peak > 0.0, "The plan asked for users, not for arrivals.");
+    chart.height = 240;
+    chart
+}
+
 /// Users asked for and alive.
 pub(super) fn users(report: &Report<'_>) -> Chart {
     let series = report.series;
+    let (asked, caption) = match report.summary.model {
+        LoadModel::Closed => (
+            "asked for",
+            "Simulated people at work at each moment. Both lines should lie on each other.",
+        ),
+        LoadModel::Open => (
+            "at most",
+            "Simulated people at work at each moment, as many as the arrivals need. At the upper line no more may come: \
+             arrivals are then not sent.",
+        ),
+    };
     let x = times(series);
     let users = |figure: fn(&SeriesPoint) -> u64| -> Vec<u64> {
         series.points().iter().map(figure).collect()
@@ -177,18 +259,18 @@ pub(super) fn users(report: &Report<'_>) -> Chart {
             .fill(Fill::ToZeroY)
             .fill_color(shade("--series-4-soft")),
         Scatter::new(x, users(|point| point.users.target))
-            .name("asked for")
+            .name(asked)
             .mode(Mode::Lines)
             .line(line("--muted", 1.5).dash(DashType::Dash)),
     ];
-    let layout = with_events(legend_layout(), series)
+    let layout = with_marks(legend_layout(), report, WIDE)
         .x_axis(time_axis(series))
         .y_axis(value_axis());
     let peaks = &report.summary.users;
     let mut chart = Chart::new("users-chart", "Virtual users", traces, layout).words(
-        "Simulated people at work at each moment. Both lines should lie on each other.",
+        caption,
         format!(
-            "Line chart of virtual users over time: at most {} active of {} asked for.",
+            "Line chart of virtual users over time: at most {} active of {}.",
             peaks.peak, peaks.target_peak
         ),
     );
@@ -224,6 +306,16 @@ fn measured(summary: &RunSummary) -> bool {
     summary.requests.ok + summary.requests.failed > 0
 }
 
+/// What the shading means, where there is any.
+fn phases_note(summary: &RunSummary) -> &'static str {
+    let counts = |role| role == PhaseRole::Measured;
+    if summary.phases.iter().all(|phase| counts(phase.role)) {
+        ""
+    } else {
+        " What is shaded is warm-up or cool-down: it is drawn, and counts in no figure."
+    }
+}
+
 fn thinning_note(series: &Series, shows: &str) -> String {
     match series.windows_per_point() {
         1 => String::new(),
@@ -231,8 +323,13 @@ fn thinning_note(series: &Series, shows: &str) -> String {
     }
 }
 
-fn with_events(layout: Layout, series: &Series) -> Layout {
-    let (shapes, annotations) = event_marks(series.events());
+/// The plan's phases behind the curves of a chart this many letters wide, and the events as numbered lines.
+fn with_marks(layout: Layout, report: &Report<'_>, letters: f64) -> Layout {
+    let marks: Vec<PhaseMark<'_>> = report.summary.phases.iter().map(Into::into).collect();
+    let (mut shapes, mut annotations) = phase_marks(&marks, letters);
+    let (lines, numbers) = event_marks(report.series.events());
+    shapes.extend(lines);
+    annotations.extend(numbers);
     layout.shapes(shapes).annotations(annotations)
 }
 

@@ -1,10 +1,14 @@
 //! `report.html`: one file that opens without a network and explains itself.
-//! Neighbours: `charts.rs` makes the charts, `tables.rs` everything else on the page, `assets/` holds template, style,
+//! Neighbours: `charts.rs` makes the charts, `preview.rs` the page of a plan, `tables.rs` everything else on the page, `assets/` holds template, style,
 //! script and chart library. Invariants: all text from outside passes through the template's escaping, all JSON through
 //! `script_json`; the page forbids itself every connection (its Content-Security-Policy); equal runs give equal bytes.
 
 mod charts;
+mod pairs;
+mod preview;
 mod tables;
+
+pub use preview::preview_html;
 
 use crate::report::Report;
 use crate::results::ResultsError;
@@ -33,8 +37,11 @@ struct Charts {
     endpoints: Chart,
     errors: Chart,
     users: Chart,
+    rate: Chart,
     cpu: Chart,
     lag: Chart,
+    disturbances: Chart,
+    resources: Chart,
 }
 
 /// Makes the page.
@@ -55,8 +62,11 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
         endpoints: charts::endpoints(report),
         errors: charts::errors(report),
         users: charts::users(report),
+        rate: charts::arrival_rate(report),
         cpu: charts::cpu(report),
         lag: charts::lag(report),
+        disturbances: charts::disturbances(report),
+        resources: charts::resources(report),
     };
     let plots = script_json(&charts.plots()).map_err(|error| fail(error.to_string()))?;
     let mut environment = Environment::new();
@@ -93,8 +103,11 @@ impl Charts {
             &self.endpoints,
             &self.errors,
             &self.users,
+            &self.rate,
             &self.cpu,
             &self.lag,
+            &self.disturbances,
+            &self.resources,
         ];
         all.into_iter()
             .filter(|chart| chart.empty.is_none())

@@ -3,12 +3,14 @@
 //! about figures and escapes everything.
 
 use super::charts::event_mark;
+use super::pairs::{Pair, environment, generator, plan};
 use crate::report::Report;
 use crate::series::SeriesPoint;
 use crate::{format, words};
 use jiff::Timestamp;
 use loadforge_analysis::{
-    EndpointSummary, LoadModel, Percentiles, RunInfo, RunSummary, ThresholdResult, VerdictLevel,
+    EndpointSummary, LoadModel, Percentiles, PhaseSummary, RunSummary, ThresholdResult,
+    VerdictLevel,
 };
 use serde::Serialize;
 
@@ -33,7 +35,9 @@ pub(super) struct PageTables {
     thresholds_words: Option<String>,
     thresholds_met: bool,
     thresholds: Vec<ThresholdRow>,
+    latencies_caption: &'static str,
     latencies: Vec<LatencyRow>,
+    phases: Vec<PhaseRow>,
     endpoints: Vec<EndpointRow>,
     other_words: Option<String>,
     errors: Vec<ErrorRow>,
@@ -81,6 +85,14 @@ struct LatencyRow {
     cells: Vec<String>,
 }
 
+#[derive(Serialize)]
+struct PhaseRow {
+    name: String,
+    /// Why it does not count; empty when it does.
+    note: &'static str,
+    cells: Vec<String>,
+}
+
 /// A cell of a sortable table: its text and what it is sorted by.
 #[derive(Serialize)]
 struct Cell {
@@ -120,12 +132,6 @@ struct EventRow {
 }
 
 #[derive(Serialize)]
-struct Pair {
-    label: &'static str,
-    value: String,
-}
-
-#[derive(Serialize)]
 struct SecondRow {
     at: String,
     cells: Vec<String>,
@@ -149,7 +155,13 @@ impl PageTables {
             thresholds_words: words::thresholds_words(&summary.thresholds),
             thresholds_met: summary.thresholds.iter().all(|threshold| threshold.passed),
             thresholds: thresholds(summary),
+            latencies_caption: if words::left_out(summary).is_some() {
+                "Latencies of the measured part"
+            } else {
+                "Latencies of the whole run"
+            },
             latencies: latencies(summary),
+            phases: summary.phases.iter().map(phase_row).collect(),
             endpoints: summary.endpoints.iter().map(endpoint_row).collect(),
             other_words: words::other_words(summary),
             errors: errors(summary),
@@ -187,7 +199,7 @@ impl VerdictView {
 
 fn cards(summary: &RunSummary) -> Vec<Card> {
     let requests = &summary.requests;
-    let done = requests.ok + requests.failed;
+    let done = summary.measured.done;
     let response = &summary.response_ms;
     let card = |label, value, note: &str| Card {
         label,
@@ -202,8 +214,13 @@ fn cards(summary: &RunSummary) -> Vec<Card> {
             format::NONE.to_owned()
         }
     };
-    vec![
-        card("Requests", format::count(done), "answered or failed"),
+    let mut cards = vec![
+        card(
+            "Requests",
+            format::count(done),
+            words::left_out(summary)
+                .map_or("answered or failed", |_| "measured, failed ones included"),
+        ),
         card(
             "Rate",
             format!("{} /s", format::rate(requests.rps_mean)),
@@ -215,23 +232,39 @@ fn cards(summary: &RunSummary) -> Vec<Card> {
         Card {
             label: "Errors",
             value: format::percent(summary.error_rate),
-            note: format!("{} failed", format::count(requests.failed)),
-            bad: requests.failed > 0,
+            note: format!("{} failed", format::count(summary.measured.failed)),
+            bad: summary.measured.failed > 0,
         },
         card(
             "Users",
             format::count(summary.users.peak),
-            &format!(
-                "at peak, {} asked for",
-                format::count(summary.users.target_peak)
-            ),
+            &words::users_note(summary),
         ),
         card(
             "Duration",
             format::span(summary.duration_s),
             &words::outcome_words(summary),
         ),
-    ]
+    ];
+    if summary.model == LoadModel::Open {
+        cards.push(card(
+            "Rate asked for",
+            format!("{} /s", format::rate(summary.rate.target_peak)),
+            "arrivals a second at peak",
+        ));
+        cards.push(card(
+            "Offered",
+            format!("{} /s", format::rate(summary.rate.offered_mean)),
+            "requests due a second, on average",
+        ));
+        cards.push(Card {
+            label: "Not sent",
+            value: format::count(summary.measured.not_sent),
+            note: format!("of {} due", format::count(summary.measured.intended)),
+            bad: summary.measured.not_sent > 0,
+        });
+    }
+    cards
 }
 
 fn thresholds(summary: &RunSummary) -> Vec<ThresholdRow> {
@@ -244,7 +277,7 @@ fn thresholds(summary: &RunSummary) -> Vec<ThresholdRow> {
 }
 
 fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
-    let measured = summary.requests.ok + summary.requests.failed > 0;
+    let measured = summary.measured.done > 0;
     let row = |name, meaning, figures: &Percentiles| {
         let Percentiles {
             min,
@@ -278,6 +311,32 @@ fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
         row("Service", "server and network alone", &summary.service_ms),
         row("Lag", "added by the generator", &summary.lag_ms),
     ]
+}
+
+fn phase_row(phase: &PhaseSummary) -> PhaseRow {
+    let latency = |ms: f64| {
+        if phase.done > 0 {
+            format::latency(ms)
+        } else {
+            format::NONE.to_owned()
+        }
+    };
+    PhaseRow {
+        name: phase.name.clone(),
+        note: words::phase_note(phase.role),
+        cells: vec![
+            format::clock(phase.from_s),
+            format::clock(phase.until_s),
+            format::count(phase.done),
+            format::count(phase.not_sent),
+            format::rate(phase.rps_mean),
+            format::percent(phase.error_rate),
+            latency(phase.response_ms.p50),
+            latency(phase.response_ms.p95),
+            latency(phase.response_ms.p99),
+            latency(phase.lag_ms.p99),
+        ],
+    }
 }
 
 fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
@@ -327,7 +386,7 @@ fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
 }
 
 fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
-    let done = summary.requests.ok + summary.requests.failed;
+    let done = summary.measured.done;
     let row = |error: &loadforge_analysis::ErrorCount| ErrorRow {
         kind: error.kind.as_str(),
         detail: error.detail.clone(),
@@ -338,7 +397,7 @@ fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
 }
 
 fn statuses(summary: &RunSummary) -> Vec<StatusRow> {
-    let done = summary.requests.ok + summary.requests.failed;
+    let done = summary.measured.done;
     let row = |(status, count): (&u16, &u64)| StatusRow {
         status: if *status == 0 {
             "none".to_owned()
@@ -370,69 +429,6 @@ fn events(summary: &RunSummary) -> Vec<EventRow> {
     .collect()
 }
 
-fn generator(summary: &RunSummary) -> Vec<Pair> {
-    let generator = &summary.generator;
-    let percents = |values: &[f64]| {
-        let words: Vec<String> = values.iter().map(|value| format!("{value:.0} %")).collect();
-        if words.is_empty() {
-            format::NONE.to_owned()
-        } else {
-            words.join(", ")
-        }
-    };
-    let cpus: Vec<String> = generator.cpus.iter().map(u32::to_string).collect();
-    let pair = |label, value| Pair { label, value };
-    vec![
-        pair(
-            "Workers",
-            format!(
-                "{}, of which {} lost",
-                generator.workers, generator.workers_lost
-            ),
-        ),
-        pair(
-            "CPUs",
-            if cpus.is_empty() {
-                "not pinned".to_owned()
-            } else {
-                cpus.join(", ")
-            },
-        ),
-        pair("Mean CPU by worker", percents(&generator.cpu_percent)),
-        pair("Mean spinning by worker", percents(&generator.spin_percent)),
-        pair(
-            "Mean CPU of the supervisor",
-            format!("{:.1} %", generator.supervisor_cpu_percent),
-        ),
-        pair("Peak memory", format::bytes(generator.peak_memory_bytes)),
-        pair("Ring stalls", format::count(generator.ring_stalls)),
-        pair(
-            "Missed heartbeats",
-            format::count(generator.missed_heartbeats),
-        ),
-        pair(
-            "Receives without a buffer, made again",
-            format::count(generator.receive_starvations),
-        ),
-        pair("Records lost", format::count(summary.requests.lost)),
-        pair("Connections made", format::count(summary.requests.connects)),
-        pair(
-            "Requests sent again",
-            format::count(summary.requests.retried),
-        ),
-        pair(
-            "Iterations ended",
-            format!(
-                "{}, of which {} failed",
-                format::count(summary.requests.iterations),
-                format::count(summary.requests.iterations_failed)
-            ),
-        ),
-        pair("Received", format::bytes(summary.requests.bytes_in)),
-        pair("Sent", format::bytes(summary.requests.bytes_out)),
-    ]
-}
-
 fn second_row(point: &SeriesPoint) -> SecondRow {
     let latency = |figure: fn(&crate::series::Quantiles) -> f64| {
         point
@@ -457,55 +453,6 @@ fn second_row(point: &SeriesPoint) -> SecondRow {
             cpu.map_or_else(|| format::NONE.to_owned(), |cpu| format!("{cpu:.0} %")),
         ],
     }
-}
-
-fn plan(info: &RunInfo) -> Vec<Pair> {
-    let pair = |label, value| Pair { label, value };
-    let model = match info.model {
-        LoadModel::Closed => "closed: users wait for their answers",
-        LoadModel::Open => "open: arrivals at a rate, whatever the answers do",
-    };
-    vec![
-        pair("Source", info.source.clone()),
-        pair("Target", info.origins.join(", ")),
-        pair("Load", info.load.clone()),
-        pair("Load model", model.to_owned()),
-        pair("Planned length", format::span(info.duration_s)),
-        pair(
-            "Most requests",
-            info.max_requests
-                .map_or_else(|| "no limit".to_owned(), format::count),
-        ),
-        pair("Time limit of a request", format::span(info.timeout_s)),
-        pair("Graceful stop", format::span(info.graceful_stop_s)),
-        pair("Seed", info.seed.to_string()),
-    ]
-}
-
-fn environment(info: &RunInfo) -> Vec<Pair> {
-    let machine = &info.machine;
-    let pair = |label, value| Pair { label, value };
-    let local = if info.target_is_local {
-        "yes: both share its CPUs"
-    } else {
-        "no"
-    };
-    let cpus = format!(
-        "{} allowed, {} online",
-        machine.cpus_allowed, machine.cpus_online
-    );
-    vec![
-        pair("LoadForge", info.loadforge_version.clone()),
-        pair("Host", machine.hostname.clone()),
-        pair("System", machine.os.clone()),
-        pair("Kernel", machine.kernel.clone()),
-        pair("Processor", machine.cpu_model.clone()),
-        pair("CPUs", cpus),
-        pair("Memory", format::bytes(machine.memory_bytes)),
-        pair("Transport of records", info.transport.clone()),
-        pair("Wire", info.wire.clone()),
-        pair("Target on the same machine", local.to_owned()),
-    ]
 }
 
 fn started_words(started_at: &str) -> String {

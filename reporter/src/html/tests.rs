@@ -18,7 +18,10 @@ struct Run {
 
 impl Run {
     fn of(snapshots: &[Snapshot]) -> Run {
-        let info = fixture::run_info();
+        Run::with(fixture::run_info(), snapshots)
+    }
+
+    fn with(info: RunInfo, snapshots: &[Snapshot]) -> Run {
         let (mut fold, mut series) = (RunFold::default(), Series::default());
         for snapshot in snapshots {
             fold.add(snapshot);
@@ -233,4 +236,77 @@ fn the_slowest_answer_ends_the_distribution() {
     assert!((slowest - 1_000.0).abs() < 2.0, "{slowest}");
     let rising = x.windows(2).all(|pair| pair[0].as_f64() < pair[1].as_f64());
     assert!(rising, "every place on the scale has one point");
+}
+
+#[test]
+fn a_run_in_phases_shades_what_does_not_count_on_every_time_axis() {
+    let mut snapshots = fixture::phased_snapshots(180);
+    snapshots[0].load_phase.name = "</script><b>".to_owned();
+    let page = Run::with(fixture::phased_run_info(180), &snapshots).page();
+    let plots: serde_json::Value =
+        serde_json::from_str(element(&page, "plots", "</script>")).unwrap();
+    let mut time_axes = 0;
+    for plot in plots.as_array().unwrap() {
+        if plot["layout"]["xaxis"]["type"] != "date" {
+            continue;
+        }
+        time_axes += 1;
+        let shapes = plot["layout"]["shapes"].as_array().unwrap();
+        let shaded = |shape: &&serde_json::Value| shape["fillcolor"] == "var(--unmeasured)";
+        let shaded: Vec<_> = shapes.iter().filter(shaded).collect();
+        // The second with another name is a phase of its own, and does not count either.
+        assert_eq!(shaded.len(), 3, "{}", plot["id"]);
+        assert!(shaded[2]["x1"].as_f64() > shaded[2]["x0"].as_f64());
+        let texts = plot["layout"]["annotations"].to_string();
+        assert!(
+            texts.contains("plateau") && !texts.contains("<b>"),
+            "{texts}"
+        );
+    }
+    assert_eq!(time_axes, 9);
+    assert_eq!(page.matches("warm-up: not counted").count(), 2);
+    assert!(page.contains("Latencies of the measured part"));
+    assert!(
+        page.contains("of 85,092 due"),
+        "the card of what was not sent"
+    );
+    assert_eq!(page.matches("</script>").count(), 3);
+}
+
+#[test]
+fn offered_and_sent_are_drawn_at_their_own_times() {
+    let run = Run::with(
+        fixture::phased_run_info(180),
+        &fixture::phased_snapshots(180),
+    );
+    let chart = charts::throughput(&run.report());
+    let plot = serde_json::to_value(&chart.plot).unwrap();
+    let at = |name: &str, second: usize| {
+        let traces = plot["data"].as_array().unwrap();
+        let trace = traces.iter().find(|trace| trace["name"] == name).unwrap();
+        trace["y"][second - 1].as_f64().unwrap()
+    };
+    // Second 101 is the first of the incident: half of its requests left a second later.
+    let done = at("done", 101);
+    assert_eq!(at("offered", 101), done + 90.0);
+    assert_eq!(at("sent", 101), (done / 2.0).floor());
+    assert!(at("sent", 113) > at("done", 113));
+}
+
+#[test]
+fn a_run_that_did_not_tell_when_its_requests_were_due_has_no_empty_curves() {
+    let mut snapshots = fixture::snapshots(5);
+    for snapshot in &mut snapshots {
+        snapshot.offered_at.clear();
+        snapshot.sent_at.clear();
+    }
+    let run = Run::of(&snapshots);
+    let plot = serde_json::to_value(&charts::throughput(&run.report()).plot).unwrap();
+    let names: Vec<_> = plot["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|trace| trace["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["done", "failed"]);
 }

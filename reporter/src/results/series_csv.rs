@@ -1,16 +1,23 @@
 //! `series.csv`: a row for every second of a run, for spreadsheets and scripts.
 //! Neighbours: read from `snapshots.jsonl` through `stored.rs`, written through `mod.rs`. Invariants: the unit of each
-//! column is in its name; a field is a number or empty (no sample), so no cell can be taken for a formula.
+//! column is in its name; a field is a number or empty (no sample), save for the phase's name, which keeps its letters and
+//! digits only, so no cell can be taken for a formula; `offered` and `sent` are told by later seconds too, so the file is
+//! read twice.
 
 use super::stored::for_each_second;
 use super::{ResultsDir, ResultsError, SERIES_FILE};
-use loadforge_analysis::{GeneratorWindow, Latencies, LatencyHistogram, UserCounts, WindowCounts};
+use loadforge_analysis::{
+    GeneratorWindow, Latencies, LatencyHistogram, LoadPhase, UserCounts, WindowCounts,
+};
+use loadforge_scenarios::PhaseRole;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-/// The columns of the table. `cpu_max_percent` is the busiest worker's, spinning left out.
-const COLUMNS: [&str; 33] = [
+/// The columns of the table. `offered` and `sent` are counted in the second the requests were due or sent in, the rest in
+/// the one they were done in; `measured` is 0 in warm-up and cool-down. `cpu_max_percent` is the busiest worker's, spinning left out.
+const COLUMNS: [&str; 42] = [
     "second_s",
     "length_s",
     "users",
@@ -44,6 +51,15 @@ const COLUMNS: [&str; 33] = [
     "supervisor_cpu_percent",
     "ring_stalls",
     "memory_bytes",
+    "offered",
+    "sent",
+    "target_rate_per_s",
+    "measured",
+    "load_phase",
+    "steal_max_percent",
+    "involuntary_switches",
+    "descriptors",
+    "retransmits",
 ];
 
 /// The part of a snapshot that the table shows: endpoints are passed over, which makes reading several times faster.
@@ -57,17 +73,71 @@ struct Second {
     error_rate: f64,
     latency: Latencies,
     generator: GeneratorWindow,
+    #[serde(default)]
+    load_phase: LoadPhase,
+}
+
+/// Requests by the second they were due in and by the one they were sent in.
+#[derive(Default, Deserialize)]
+struct Arrivals {
+    #[serde(default)]
+    offered_at: BTreeMap<u64, u64>,
+    #[serde(default)]
+    sent_at: BTreeMap<u64, u64>,
+}
+
+/// The arrivals of a whole run, taken out row by row.
+struct ArrivalsLeft {
+    all: Arrivals,
+    rows: u64,
+}
+
+impl ArrivalsLeft {
+    fn read(dir: &ResultsDir) -> Result<ArrivalsLeft, ResultsError> {
+        let (mut all, mut rows) = (Arrivals::default(), 0);
+        for_each_second(dir.path(), |told: Arrivals| {
+            rows += 1;
+            for (sum, part) in [
+                (&mut all.offered_at, told.offered_at),
+                (&mut all.sent_at, told.sent_at),
+            ] {
+                for (second, count) in part {
+                    *sum.entry(second).or_default() += count;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(ArrivalsLeft { all, rows })
+    }
+
+    /// What was offered and sent in the row that ends at `at_s`; the last one takes all that is left.
+    fn take(&mut self, at_s: f64) -> [u64; 2] {
+        self.rows = self.rows.saturating_sub(1);
+        // A window may end a little after its second.
+        let end = if self.rows == 0 {
+            u64::MAX
+        } else {
+            (at_s - 0.05).max(0.0).ceil() as u64
+        };
+        [&mut self.all.offered_at, &mut self.all.sent_at].map(|counts| {
+            let later = counts.split_off(&end);
+            std::mem::replace(counts, later).into_values().sum()
+        })
+    }
 }
 
 pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
     // A failure to read passes through the writer, which only knows failures to write.
     let mut read_error = None;
+    let mut arrivals = ArrivalsLeft::read(dir)?;
     let written = dir.write_whole(SERIES_FILE, |file| {
         writeln!(file, "{}", COLUMNS.join(","))?;
         let mut write_error = None;
         let read = for_each_second(dir.path(), |second: Second| {
             if write_error.is_none() {
-                write_error = file.write_all(second.row().as_bytes()).err();
+                write_error = file
+                    .write_all(second.row(arrivals.take(second.at_s)).as_bytes())
+                    .err();
             }
             Ok(())
         });
@@ -84,7 +154,7 @@ pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
 }
 
 impl Second {
-    fn row(&self) -> String {
+    fn row(&self, arrivals: [u64; 2]) -> String {
         let Latencies {
             response,
             service,
@@ -119,6 +189,16 @@ impl Second {
         row.number(generator.supervisor_cpu_percent);
         row.count(generator.ring_stalls);
         row.count(generator.memory_bytes);
+        row.counts(&arrivals);
+        row.number(users.target_rate);
+        row.count(u64::from(self.load_phase.role == PhaseRole::Measured));
+        row.word(&self.load_phase.name);
+        row.optional(generator.steal_percent.iter().copied().reduce(f64::max));
+        row.counts(&[
+            generator.involuntary_switches,
+            generator.descriptors,
+            generator.retransmits,
+        ]);
         row.finish()
     }
 }
@@ -164,6 +244,19 @@ impl Row {
     /// Empty without a sample: 0 ms would be a lie.
     fn latency(&mut self, histogram: &LatencyHistogram, figure: impl Fn(&LatencyHistogram) -> f64) {
         self.optional((!histogram.is_empty()).then(|| figure(histogram)));
+    }
+
+    /// A name, with everything in it that a table or a spreadsheet could take for its own replaced.
+    fn word(&mut self, name: &str) {
+        self.field();
+        for (index, char) in name.chars().enumerate() {
+            let inside = index > 0 && [' ', '.', '-'].contains(&char);
+            self.text.push(if char.is_alphanumeric() || inside {
+                char
+            } else {
+                '_'
+            });
+        }
     }
 
     fn field(&mut self) {

@@ -286,6 +286,103 @@ fn the_table_has_a_row_a_second_and_no_cell_but_numbers() {
     insta::assert_snapshot!("series_csv", table);
 }
 
+#[test]
+fn each_row_has_what_was_offered_and_sent_in_its_own_second_though_later_ones_tell() {
+    let parent = TempDir::new().unwrap();
+    let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    let mut snapshots = fixture::phased_snapshots(10);
+    for snapshot in &mut snapshots {
+        snapshot.offered_at.clear();
+        snapshot.sent_at.clear();
+    }
+    snapshots[0].load_phase.name = "=HYPERLINK(\"x\"),\n-1".to_owned();
+    snapshots[5].offered_at = [(1, 40), (5, 2)].into();
+    snapshots[9].sent_at = [(4, 7), (10, 3)].into();
+    for snapshot in &snapshots {
+        assert!(dir.append(snapshot).is_none());
+    }
+    dir.write_series_csv().unwrap();
+    let table = fs::read_to_string(dir.path().join(SERIES_FILE)).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').collect()).collect();
+    let column = |name| rows[0].iter().position(|column| *column == name).unwrap();
+    let of = |name| -> Vec<&str> { rows[1..].iter().map(|row| row[column(name)]).collect() };
+    assert_eq!(
+        of("offered"),
+        ["0", "40", "0", "0", "0", "2", "0", "0", "0", "0"]
+    );
+    // What was sent past the last row's end has no row of its own, and is not dropped.
+    assert_eq!(
+        of("sent"),
+        ["0", "0", "0", "0", "7", "0", "0", "0", "0", "3"]
+    );
+    assert_eq!(
+        of("measured"),
+        ["0", "1", "1", "1", "1", "1", "1", "1", "1", "0"]
+    );
+    assert_eq!(of("load_phase")[..2], ["_HYPERLINK__x____-1", "rise"]);
+    assert_eq!(of("retransmits")[0], "2");
+}
+
+/// Takes what this version added out of a file's JSON.
+fn without(value: &mut serde_json::Value, path: &str, names: &[&str]) {
+    let inside = value.pointer_mut(path).unwrap().as_object_mut().unwrap();
+    for name in names {
+        inside
+            .remove(*name)
+            .unwrap_or_else(|| panic!("{path} has {name}"));
+    }
+}
+
+#[test]
+fn a_directory_of_the_version_before_phases_is_still_reported() {
+    let parent = TempDir::new().unwrap();
+    let (path, snapshots) = killed_run(parent.path(), 6);
+    let mut lines = String::new();
+    for snapshot in &snapshots {
+        let mut old = json(snapshot);
+        without(&mut old, "", &["load_phase", "offered_at", "sent_at"]);
+        without(&mut old, "/users", &["target_rate"]);
+        without(&mut old, "/requests", &["offered", "sent"]);
+        let health = [
+            "steal_percent",
+            "involuntary_switches",
+            "descriptors",
+            "retransmits",
+        ];
+        without(&mut old, "/generator", &health);
+        lines += &format!("{old}\n");
+    }
+    fs::write(path.join(SNAPSHOTS_FILE), lines).unwrap();
+    let mut old = json(&summary_of(&snapshots, RunOutcome::Completed));
+    without(&mut old, "", &["rate", "measured", "phases"]);
+    let health = [
+        "steal_percent",
+        "involuntary_switches",
+        "descriptors_peak",
+        "retransmits",
+    ];
+    without(&mut old, "/generator", &health);
+    fs::write(path.join(SUMMARY_FILE), old.to_string()).unwrap();
+    let mut old: serde_json::Value =
+        serde_json::from_slice(&fs::read(path.join(RUN_FILE)).unwrap()).unwrap();
+    without(
+        &mut old,
+        "",
+        &["rate_peak", "max_rps", "parts", "phases", "allow_invalid"],
+    );
+    fs::write(path.join(RUN_FILE), old.to_string()).unwrap();
+
+    let again = regenerate(&path, &Format::ALL).unwrap();
+    assert_eq!(again.outcome, RunOutcome::Completed);
+    assert_eq!(again.measured.done, again.requests.done());
+    assert_eq!(
+        again.verdict.level,
+        VerdictLevel::Valid,
+        "{:?}",
+        again.verdict
+    );
+}
+
 /// Writes these seconds in this order, and the summary of the whole run where there is one.
 fn run_with_lines(parent: &Path, lines: &[usize], summary: Option<&RunSummary>) -> PathBuf {
     let (path, snapshots) = killed_run(parent, 6);

@@ -6,8 +6,10 @@ use super::ansi::{Sgr, clip, fit, printable};
 use super::is_dumb;
 use crate::{REPORT_FILE, format, words};
 use loadforge_analysis::{
-    EndpointSummary, LatencyHistogram, Percentiles, RunHistograms, RunSummary, VerdictLevel,
+    EndpointSummary, LatencyHistogram, LoadModel, Percentiles, PhaseSummary, RunHistograms,
+    RunSummary, VerdictLevel,
 };
+use loadforge_scenarios::PhaseRole;
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
@@ -37,6 +39,7 @@ pub fn final_table(
     table.counts(summary);
     table.latencies(summary);
     table.bars(&histograms.response);
+    table.phases(&summary.phases);
     table.endpoints(&summary.endpoints);
     if let Some(other) = words::other_words(summary) {
         table.paragraph("", &other);
@@ -121,14 +124,14 @@ impl Table {
 
     fn counts(&mut self, summary: &RunSummary) {
         let requests = &summary.requests;
-        let done = requests.ok + requests.failed;
+        let measured = &summary.measured;
         self.line("");
         let failed = format!(
             "{} failed ({})",
-            format::count(requests.failed),
+            format::count(measured.failed),
             format::percent(summary.error_rate)
         );
-        let failed = if requests.failed > 0 {
+        let failed = if measured.failed > 0 {
             self.sgr.red(&failed)
         } else {
             failed
@@ -138,13 +141,21 @@ impl Table {
             .bold(&format!("{} a second", format::rate(requests.rps_mean)));
         self.row(
             "requests",
-            &format!("{}, {rate}, {failed}", self.sgr.bold(&format::count(done))),
+            &format!(
+                "{}, {rate}, {failed}",
+                self.sgr.bold(&format::count(measured.done))
+            ),
         );
-        let users = &summary.users;
+        if let Some(left_out) = words::left_out(summary) {
+            self.paragraph("          ", &left_out);
+        }
+        if summary.model == LoadModel::Open {
+            self.arrivals(summary);
+        }
         let users = format!(
-            "{} at peak, {} asked for",
-            format::count(users.peak),
-            format::count(users.target_peak)
+            "{} {}",
+            format::count(summary.users.peak),
+            words::users_note(summary)
         );
         self.row("users", &users);
         let data = format!(
@@ -161,6 +172,61 @@ impl Table {
                 format::plural(requests.retried, "request")
             ),
         );
+    }
+
+    fn arrivals(&mut self, summary: &RunSummary) {
+        let not_sent = format!("{} not sent", format::count(summary.measured.not_sent));
+        let not_sent = if summary.measured.not_sent > 0 {
+            self.sgr.red(&not_sent)
+        } else {
+            not_sent
+        };
+        let peak = format::rate(summary.rate.target_peak);
+        self.row("asked for", &format!("up to {peak} arrivals a second"));
+        let due = format::rate(summary.rate.offered_mean);
+        self.row("due", &format!("{due} requests a second, {not_sent}"));
+    }
+
+    fn phases(&mut self, phases: &[PhaseSummary]) {
+        if phases.is_empty() {
+            return;
+        }
+        const NAME: usize = 26;
+        self.section(&format!(
+            "{}{:>11}{:>9}{:>8}{:>8}{:>8}{:>8}",
+            fit("phase", NAME),
+            "requests",
+            "failed",
+            "/s",
+            "p50",
+            "p95",
+            "p99"
+        ));
+        for phase in phases.iter().take(MAX_ROWS) {
+            let latency = |ms: f64| match phase.done {
+                0 => format::NONE.to_owned(),
+                _ => format::latency(ms).replace(' ', ""),
+            };
+            let figures = &phase.response_ms;
+            let line = format!(
+                "{}{:>11}{:>9}{:>8}{:>8}{:>8}{:>8}",
+                fit(&phase.name, NAME),
+                format::count(phase.done),
+                format::short_count(phase.failed),
+                format::rate(phase.rps_mean),
+                latency(figures.p50),
+                latency(figures.p95),
+                latency(figures.p99),
+            );
+            let counts = phase.role == PhaseRole::Measured;
+            let line = if counts { line } else { self.sgr.dim(&line) };
+            self.line(&line);
+            if !counts {
+                let note = self.sgr.dim(words::phase_note(phase.role));
+                self.line(&format!("  {note}"));
+            }
+        }
+        self.rest(phases.len());
     }
 
     fn row(&mut self, label: &str, text: &str) {
@@ -180,7 +246,7 @@ impl Table {
             ("service", &summary.service_ms),
             ("lag", &summary.lag_ms),
         ];
-        let measured = summary.requests.ok + summary.requests.failed > 0;
+        let measured = summary.measured.done > 0;
         for (label, figures) in rows {
             let cells: String = percentiles(figures, measured)
                 .iter()

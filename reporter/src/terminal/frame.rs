@@ -4,8 +4,8 @@
 
 use super::ansi::{clip, fit, printable};
 use crate::format;
-use loadforge_analysis::{Phase, RunInfo, Snapshot};
-use loadforge_scenarios::ErrorKind;
+use loadforge_analysis::{LoadPhase, Phase, RunInfo, Snapshot};
+use loadforge_scenarios::{ErrorKind, PhaseRole};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
@@ -31,6 +31,7 @@ pub(super) struct LiveState {
     planned_s: f64,
     last: Option<Snapshot>,
     rates: VecDeque<u64>,
+    not_sent: u64,
     errors: BTreeMap<ErrorKind, u64>,
     endpoints: HashMap<String, Counts>,
 }
@@ -53,6 +54,7 @@ impl LiveState {
             planned_s: info.duration_s,
             last: None,
             rates: VecDeque::with_capacity(HISTORY),
+            not_sent: 0,
             errors: BTreeMap::new(),
             endpoints: HashMap::new(),
         }
@@ -64,6 +66,7 @@ impl LiveState {
             self.rates.pop_front();
         }
         self.rates.push_back(snapshot.rps.max(0.0).round() as u64);
+        self.not_sent += snapshot.requests.not_sent;
         for error in &snapshot.errors {
             *self.errors.entry(error.kind).or_default() += error.count;
         }
@@ -164,6 +167,10 @@ fn title<'a>(state: &'a LiveState, last: &Snapshot, width: usize) -> Line<'a> {
         Phase::Draining if width < 80 => "  draining",
         Phase::Draining => "  draining: requests under way may finish",
     };
+    let phase = match last.load_phase.name.as_str() {
+        "" => phase.to_owned(),
+        _ => format!("  {}{phase}", clip(&phase_label(&last.load_phase), 36)),
+    };
     let room = width.saturating_sub(phase.width());
     let name = clip(&state.name, room.min(40));
     let origin = clip(&state.origin, room.saturating_sub(name.width() + 2).min(50));
@@ -172,6 +179,14 @@ fn title<'a>(state: &'a LiveState, last: &Snapshot, width: usize) -> Line<'a> {
         Span::styled(format!("  {origin}"), DIM),
         Span::styled(phase, Style::new().fg(Color::Yellow)),
     ])
+}
+
+/// The plan's phase in words, and whether it counts.
+pub(super) fn phase_label(phase: &LoadPhase) -> String {
+    match phase.role {
+        PhaseRole::Measured => phase.name.clone(),
+        PhaseRole::WarmUp | PhaseRole::CoolDown => format!("{} (not counted)", phase.name),
+    }
 }
 
 fn progress(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer) {
@@ -203,11 +218,19 @@ fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffe
         format::count(last.users.active),
         format::count(last.users.target)
     );
-    let cells = vec![
+    let mut cells = vec![
         vec![label("requests")],
         vec![Span::styled(fit(&rate, 16), BOLD)],
         vec![Span::raw(fit(&users, 26))],
     ];
+    if last.users.target_rate > 0.0 {
+        let asked = format!("asked {}/s", format::rate(last.users.target_rate));
+        cells.push(vec![Span::raw(fit(&asked, 16))]);
+    }
+    if state.not_sent > 0 {
+        let words = format!("{} not sent  ", format::short_count(state.not_sent));
+        cells.push(vec![Span::styled(words, Style::new().fg(Color::Red))]);
+    }
     let line = whole_cells(cells, area.width as usize);
     let used = (line.width() as u16).min(area.width);
     line.render(area, buffer);

@@ -12,8 +12,10 @@ mod ansi;
 mod final_table;
 mod frame;
 mod plain;
+mod preview;
 
 pub use final_table::final_table;
+pub use preview::preview_terminal;
 
 use crate::format;
 use ansi::{Sgr, buffer_lines};

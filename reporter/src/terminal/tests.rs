@@ -345,3 +345,34 @@ fn a_flood_of_events_is_cut_and_counted() {
     assert_eq!(text.lines().count(), 6);
     assert!(text.contains("and 15 more"), "{text}");
 }
+
+#[test]
+fn a_run_of_arrivals_in_phases_says_what_was_asked_what_was_not_sent_and_what_does_not_count() {
+    let snapshots = fixture::phased_snapshots(180);
+    let mut fold = RunFold::default();
+    let mut state = LiveState::new(&fixture::phased_run_info(180));
+    for snapshot in &snapshots {
+        fold.add(snapshot);
+    }
+    let summary = fold.finish(RunFacts {
+        info: &fixture::phased_run_info(180),
+        outcome: RunOutcome::Completed,
+    });
+    let table = final_table(&summary, fold.histograms(), None, false);
+    assert!(table.lines().all(|line| line.width() <= 80), "{table}");
+    for words in [
+        "14,045 requests of warm-up and cool-down not counted; measured",
+        "up to 680 arrivals a second",
+        "591 requests a second, 1,080 not sent",
+        "warm-up: not counted",
+        "300 at peak, at most 300 allowed",
+    ] {
+        assert!(table.contains(words), "{words} in {table}");
+    }
+    for snapshot in &snapshots[..104] {
+        state.take(snapshot);
+    }
+    insta::assert_snapshot!("live_frame_phased", on_screen(&state, 100, 16));
+    assert!(plain::line(&snapshots[3]).ends_with("asked 44.2/s  warm-up (not counted)"));
+    assert!(plain::line(&snapshots[100]).ends_with("asked 680/s  not sent 90  plateau"));
+}

@@ -28,7 +28,7 @@ pub(super) fn read(node: &Node<'_>) -> Option<Duration> {
 }
 
 /// A length of time, zero included.
-fn read_or_zero(node: &Node<'_>) -> Option<Duration> {
+pub(super) fn read_or_zero(node: &Node<'_>) -> Option<Duration> {
     let text = node.text(&format!("{} = \"30s\"", node.last_key()))?;
     parse(&text.value).map_err(|fault| report(node, fault)).ok()
 }

@@ -4,12 +4,15 @@
 
 mod body_file;
 mod checks;
+mod curve;
 mod duration;
 mod environment;
 mod load;
+mod phases;
 mod problem;
 mod reader;
 mod scenario;
+mod side_by_side;
 mod source;
 mod step;
 mod task;
@@ -18,6 +21,7 @@ mod values;
 pub use load::LoadSpec;
 pub use problem::{Place, Problem, Problems};
 pub use scenario::DocumentScenario;
+pub use side_by_side::{SideBySide, SidePart, endpoint_beside};
 
 use crate::{Method, Origin, Scheme, TaskWeights, address};
 use body_file::BodyFiles;
@@ -45,6 +49,8 @@ const KEYS: &[&str] = &[
     "think_time",
     "timeout",
     "load",
+    "phase",
+    "scenario",
     "setup",
     "teardown",
     "task",
@@ -99,11 +105,56 @@ pub struct ThresholdText {
     pub place: Place,
 }
 
+/// A scenario file that was understood, of either kind.
+#[derive(Debug)]
+pub enum Loaded {
+    /// A scenario.
+    One(Box<Document>),
+    /// Several scenarios, each in a file of its own.
+    SideBySide(Box<SideBySide>),
+}
+
+/// Reads a file with a scenario, or one that names several, with the environment of this process.
+///
+/// # Errors
+/// When a file cannot be read, or anything in it is wrong.
+pub fn open(path: &Path) -> Result<Loaded, Problems> {
+    let (file_name, text) = read_text(path)?;
+    let base_dir = base_dir_of(path);
+    let names_others = DeTable::parse_recoverable(&text)
+        .0
+        .get_ref()
+        .contains_key("scenario");
+    if !names_others {
+        return parse(&file_name, &text, &environment_variable, base_dir)
+            .map(|document| Loaded::One(Box::new(document)));
+    }
+    let read = |reader: &Reader<'_>, tree: &DeTable<'_>| {
+        side_by_side::read(reader, tree, &file_name, base_dir)
+    };
+    let (several, secrets) = gather(&file_name, &text, &environment_variable, read)?;
+    Ok(Loaded::SideBySide(Box::new(several.with_secrets(secrets))))
+}
+
+fn environment_variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn base_dir_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
 /// Reads a scenario file, with the environment of this process.
 ///
 /// # Errors
 /// When the file cannot be read, or anything in it is wrong.
 pub fn load(path: &Path) -> Result<Document, Problems> {
+    let (file_name, text) = read_text(path)?;
+    parse(&file_name, &text, &environment_variable, base_dir_of(path))
+}
+
+/// The name of a file as it is told, and its text.
+fn read_text(path: &Path) -> Result<(String, String), Problems> {
     let file_name = path.display().to_string();
     let mut bytes = Vec::new();
     File::open(path)
@@ -124,8 +175,8 @@ pub fn load(path: &Path) -> Result<Document, Problems> {
             "put large bodies into files of their own, with body_file",
         ));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()]
             .iter()
             .filter(|byte| **byte == b'\n')
             .count()
@@ -137,8 +188,7 @@ pub fn load(path: &Path) -> Result<Document, Problems> {
             "save it as UTF-8; bytes of other kinds go into files named by body_file",
         )
     })?;
-    let base_dir = path.parent().unwrap_or(Path::new(""));
-    parse(&file_name, text, &|name| std::env::var(name).ok(), base_dir)
+    Ok((file_name, text))
 }
 
 /// Reads a scenario from a text; `base_dir` is where `body_file` names begin.
@@ -151,6 +201,22 @@ pub fn parse(
     env: &dyn Fn(&str) -> Option<String>,
     base_dir: &Path,
 ) -> Result<Document, Problems> {
+    let read = |reader: &Reader<'_>, tree: &DeTable<'_>| read(reader, tree, file_name, base_dir);
+    let (document, secrets) = gather(file_name, text, env, read)?;
+    Ok(Document {
+        secrets,
+        ..document
+    })
+}
+
+/// Parses a text and reads it; gives what was read and the values that came from the environment, or every problem in
+/// the order of the places.
+fn gather<T>(
+    file_name: &str,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&Reader<'_>, &DeTable<'_>) -> Option<T>,
+) -> Result<(T, Vec<String>), Problems> {
     let (tree, syntax_errors) = DeTable::parse_recoverable(text);
     let source = Source::new(file_name, text);
     let mut syntax: Vec<Problem> = syntax_errors
@@ -158,7 +224,7 @@ pub fn parse(
         .map(|error| syntax_problem(error, &source))
         .collect();
     let reader = Reader::new(source, env, !syntax.is_empty());
-    let document = read(&reader, tree.get_ref(), file_name, base_dir);
+    let read = read(&reader, tree.get_ref());
     let (mut problems, secrets) = reader.finish();
     // What else is odd on a line that is no TOML is most likely the same slip.
     problems.retain(|problem| syntax.iter().all(|error| error.line != problem.line));
@@ -168,11 +234,8 @@ pub fn parse(
     if !problems.is_empty() {
         return Err(Problems(problems));
     }
-    let document = document.expect("a part that could not be read has left a problem");
-    Ok(Document {
-        secrets,
-        ..document
-    })
+    let read = read.expect("a part that could not be read has left a problem");
+    Ok((read, secrets))
 }
 
 fn syntax_problem(error: &toml::de::Error, source: &Source<'_>) -> Problem {
@@ -202,6 +265,12 @@ fn read<'t>(
     base_dir: &Path,
 ) -> Option<Document> {
     let root = reader.root(tree, KEYS);
+    if let Some(node) = root.get("scenario") {
+        node.problem(
+            "scenarios side by side cannot stand in one another",
+            "name the files of these scenarios in the outermost file",
+        );
+    }
     let name = root.get("name").map_or_else(
         || Some(name_of_file(file_name)),
         |node| read_scenario_name(&node),
@@ -224,7 +293,7 @@ fn read<'t>(
         .get("think_time")
         .and_then(|node| duration::read_think_time(&node));
     let time_limit = root.get("timeout").and_then(|node| duration::read(&node));
-    let load = root.get("load").and_then(|node| load::read(&node));
+    let load = read_load(&root, base_dir);
     let first_origin = match &target {
         Some(Target::Origin(origin)) => origin.clone(),
         _ => Origin {
@@ -266,6 +335,17 @@ fn read<'t>(
         target: target?,
         secrets: Vec::new(),
     })
+}
+
+/// `[load]`, with the phases of `[[phase]]` worked in.
+fn read_load(root: &Table<'_>, base_dir: &Path) -> Option<LoadSpec> {
+    let load = root
+        .get("load")
+        .and_then(|node| load::read(&node, base_dir));
+    match root.get("phase") {
+        None => load,
+        Some(node) => phases::read(&node, &load.unwrap_or_default(), base_dir),
+    }
 }
 
 /// Whether a text can name a folder everywhere, without quotes.

@@ -7,7 +7,10 @@ use super::{
     problem::{Place, Problem},
     source::Source,
 };
-use std::{cell::RefCell, ops::Range};
+use std::{
+    cell::RefCell,
+    ops::{Range, RangeInclusive},
+};
 use toml::de::{DeTable, DeValue};
 
 /// What is shared by everything that reads one file.
@@ -48,6 +51,11 @@ impl<'t> Reader<'t> {
     /// Whether anything was found wrong so far.
     pub(super) fn failed(&self) -> bool {
         !self.problems.borrow().is_empty()
+    }
+
+    /// Gathers a problem that another file has.
+    pub(super) fn adopt(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
     }
 
     /// What was found wrong, and the values that came from the environment.
@@ -183,6 +191,23 @@ impl<'t> Node<'t> {
         None
     }
 
+    /// A number within `range`, whole or not.
+    pub(super) fn number(&self, range: RangeInclusive<f64>, example: &str) -> Option<f64> {
+        let value = match self.value {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .ok()
+                .map(|number| number as f64),
+            DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
+            _ => None,
+        };
+        let value = value.filter(|value| range.contains(value));
+        if value.is_none() {
+            let wanted = format!("a number from {} to {}", range.start(), range.end());
+            self.wrong_type(&wanted, example);
+        }
+        value
+    }
+
     /// A table of known keys.
     pub(super) fn table(&self, known: &'static [&'static str], example: &str) -> Option<Table<'t>> {
         let DeValue::Table(table) = self.value else {
@@ -267,15 +292,6 @@ impl<'t> Table<'t> {
         for (name, name_span, node) in nodes(reader, table, &key) {
             if known.contains(&name) {
                 entries.push((name, node));
-                continue;
-            }
-            if name == "rate" {
-                reader.problem(
-                    &name_span,
-                    &node.key,
-                    "an arrival `rate` (the open model) is not supported yet by this version of loadforge: only `users`".into(),
-                    "write users = 20 under [load]".into(),
-                );
                 continue;
             }
             let meant = closest(name, known);

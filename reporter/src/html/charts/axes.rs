@@ -2,8 +2,10 @@
 //! Neighbours: `charts.rs` says what each chart shows. Invariant: a colour is always `var(--name)`; `assets/page.js` puts
 //! in what the stylesheet says for the theme in force.
 
+use super::latency::plain_text;
 use crate::series::Series;
-use loadforge_analysis::Event;
+use loadforge_analysis::{Event, PhaseSummary};
+use loadforge_scenarios::PhaseRole;
 use plotly::common::{Anchor, ExponentFormat, Font, Line, Orientation};
 use plotly::layout::{
     Annotation, Axis, AxisType, HoverMode, Layout, Legend, Margin, RangeMode, Shape, ShapeLayer,
@@ -104,7 +106,11 @@ pub(super) fn moment(at_s: f64) -> i64 {
 
 /// The axis of time since the start.
 pub(super) fn time_axis(series: &Series) -> Axis {
-    let last_s = series.points().last().map_or(0.0, |point| point.at_s);
+    time_axis_until(series.points().last().map_or(0.0, |point| point.at_s))
+}
+
+/// The axis of time from the start to this moment, in seconds.
+pub(super) fn time_axis_until(last_s: f64) -> Axis {
     let pattern = match last_s {
         below if below < 3_600.0 => "%-M:%S",
         below if below < 86_400.0 => "%-H:%M:%S",
@@ -121,6 +127,97 @@ pub(super) fn time_axis(series: &Series) -> Axis {
         .tick_color(shade("--rule"))
         .show_line(true)
         .line_color(shade("--rule"))
+}
+
+/// Phases marked on the time axes; a staircase of more steps is marked up to here, and the page lists all.
+const MAX_PHASES: usize = 40;
+
+/// Letters of a phase's name that find room above a chart as wide as the page.
+pub(super) const WIDE: f64 = 130.0;
+
+/// The same for a chart that shares its row.
+pub(super) const HALF: f64 = 46.0;
+
+/// A phase as it is marked: one that was run, or one that is planned.
+pub(super) struct PhaseMark<'a> {
+    pub(super) name: &'a str,
+    pub(super) from_s: f64,
+    pub(super) until_s: f64,
+    pub(super) role: PhaseRole,
+}
+
+impl<'a> From<&'a PhaseSummary> for PhaseMark<'a> {
+    fn from(phase: &'a PhaseSummary) -> PhaseMark<'a> {
+        PhaseMark {
+            name: &phase.name,
+            from_s: phase.from_s,
+            until_s: phase.until_s,
+            role: phase.role,
+        }
+    }
+}
+
+/// A shade behind what does not count, a line where a phase begins, and the names of those that are long enough.
+pub(super) fn phase_marks(phases: &[PhaseMark<'_>], letters: f64) -> (Vec<Shape>, Vec<Annotation>) {
+    let end_s = phases.last().map_or(0.0, |phase| phase.until_s);
+    let (mut shapes, mut annotations) = (Vec::new(), Vec::new());
+    for phase in phases.iter().take(MAX_PHASES) {
+        let (from, until) = (moment(phase.from_s) as f64, moment(phase.until_s) as f64);
+        let behind = || {
+            let shape = Shape::new().layer(ShapeLayer::Below).x_ref("x");
+            shape.y_ref("paper").y0(0.0).y1(1.0)
+        };
+        let counts = phase.role == PhaseRole::Measured;
+        if !counts {
+            shapes.push(
+                behind()
+                    .shape_type(ShapeType::Rect)
+                    .x0(from)
+                    .x1(until)
+                    .fill_color(shade("--unmeasured"))
+                    .line(ShapeLine::new().width(0.0)),
+            );
+        }
+        if phase.from_s > 0.0 {
+            shapes.push(
+                behind()
+                    .shape_type(ShapeType::Line)
+                    .x0(from)
+                    .x1(from)
+                    .line(ShapeLine::new().color(shade("--muted")).width(1.0)),
+            );
+        }
+        let room = letters * (phase.until_s - phase.from_s) / end_s.max(f64::MIN_POSITIVE);
+        annotations.extend(phase_name(phase, from, room));
+    }
+    (shapes, annotations)
+}
+
+/// The name, and that it does not count, as far as there is room for so many letters.
+fn phase_name(phase: &PhaseMark<'_>, from: f64, room: f64) -> Option<Annotation> {
+    let counts = phase.role == PhaseRole::Measured;
+    let name: String = phase.name.chars().take(40).collect();
+    let noted = format!("{name}: not counted");
+    let fits = |text: &str| text.chars().count() as f64 <= room;
+    let text = match (counts, fits(&noted)) {
+        (true, _) => plain_text(&name),
+        (false, true) => format!("<i>{}</i>", plain_text(&noted)),
+        (false, false) => format!("<i>{}</i>", plain_text(&name)),
+    };
+    fits(&name).then(|| name_mark(from, &text))
+}
+
+fn name_mark(from: f64, text: &str) -> Annotation {
+    Annotation::new()
+        .x_ref("x")
+        .y_ref("paper")
+        .x(from)
+        .y(1.0)
+        .x_anchor(Anchor::Left)
+        .y_anchor(Anchor::Bottom)
+        .text(text)
+        .show_arrow(false)
+        .font(Font::new().size(11).color(shade("--ink-soft")))
 }
 
 /// A vertical line with a number for each event; the page explains the numbers.

@@ -1,8 +1,8 @@
 //! Charts of the load generator's own health. Neighbours: `charts.rs` has what all charts share.
 //! Invariant: of several seconds the worst is drawn.
 
-use super::axes::{Unit, legend_layout, line, time_axis, value_axis};
-use super::{Chart, rounded, times, with_events};
+use super::axes::{HALF, Unit, legend_layout, line, moment, time_axis, value_axis};
+use super::{Chart, rounded, times, with_marks};
 use crate::format;
 use crate::report::Report;
 use crate::series::SeriesPoint;
@@ -62,7 +62,7 @@ pub(in crate::html) fn cpu(report: &Report<'_>) -> Chart {
     let spin = each(&|point| mean(&point.spin_percent));
     let dotted = line("--muted", 1.5).dash(DashType::Dot);
     traces.push(trace("spinning (mean)".to_owned(), spin, dotted));
-    let layout = with_events(legend_layout(), series)
+    let layout = with_marks(legend_layout(), report, HALF)
         .x_axis(time_axis(series))
         .y_axis(value_axis().range(vec![0.0, 105.0]).tick_suffix(" %"));
     let mut chart = Chart::new("cpu", "CPU of the load generator", traces, layout).words(
@@ -94,7 +94,7 @@ pub(in crate::html) fn lag(report: &Report<'_>) -> Chart {
             .mode(Mode::Lines)
             .line(line("--series-3", 2.0)),
     ];
-    let layout = with_events(legend_layout(), series)
+    let layout = with_marks(legend_layout(), report, HALF)
         .x_axis(time_axis(series))
         .y_axis(unit.axis());
     let mut chart = Chart::new("lag", "Lag of the load generator (p99)", traces, layout)
@@ -106,6 +106,92 @@ pub(in crate::html) fn lag(report: &Report<'_>) -> Chart {
         .empty_unless(!report.histograms.lag.is_empty(), "No request was sent.");
     chart.height = 260;
     chart
+}
+
+/// What took the CPU from the workers, and what the network lost.
+pub(in crate::html) fn disturbances(report: &Report<'_>) -> Chart {
+    let series = report.series;
+    let (x, points) = (times(series), series.points());
+    let each = |figure: fn(&SeriesPoint) -> f64| -> Vec<f64> {
+        points
+            .iter()
+            .map(|point| rounded(figure(point) / point.length_s.max(f64::MIN_POSITIVE)))
+            .collect()
+    };
+    let steal: Vec<Option<f64>> = points
+        .iter()
+        .map(|point| {
+            point
+                .steal_percent
+                .iter()
+                .copied()
+                .reduce(f64::max)
+                .map(rounded)
+        })
+        .collect();
+    let told = steal.iter().any(Option::is_some);
+    let trace = |y: Vec<f64>, name: &str, colour| -> Box<dyn Trace> {
+        Scatter::new(x.clone(), y)
+            .name(name)
+            .mode(Mode::Lines)
+            .line(line(colour, 1.5))
+    };
+    let traces: Vec<Box<dyn Trace>> = vec![
+        Scatter::new(x.clone(), steal)
+            .name("steal, worst worker (%)")
+            .mode(Mode::Lines)
+            .line(line("--series-2", 1.5)),
+        trace(
+            each(|point| point.involuntary_switches as f64),
+            "involuntary switches /s",
+            "--series-3",
+        ),
+        trace(
+            each(|point| point.retransmits as f64),
+            "segments sent again /s",
+            "--series-4",
+        ),
+    ];
+    let layout = with_marks(legend_layout(), report, HALF)
+        .x_axis(time_axis(series))
+        .y_axis(value_axis());
+    let mut chart = Chart::new("disturbances", "Disturbances", traces, layout).words(
+        "Steal: CPU time that the hypervisor gave to others. Involuntary switches: the kernel took the CPU from a worker. \
+         Segments sent again: packets lost by the network or this machine, whatever program they belong to. All belong \
+         near zero.",
+        "Line chart of steal, involuntary switches and segments sent again over time.",
+    );
+    chart.height = 260;
+    chart.empty_unless(told, "This run did not watch them.")
+}
+
+/// What is used up.
+pub(in crate::html) fn resources(report: &Report<'_>) -> Chart {
+    let series = report.series;
+    // They are not counted in every window.
+    let (x, y): (Vec<i64>, Vec<u64>) = series
+        .points()
+        .iter()
+        .filter(|point| point.descriptors > 0)
+        .map(|point| (moment(point.at_s), point.descriptors))
+        .unzip();
+    let told = !y.is_empty();
+    let traces: Vec<Box<dyn Trace>> = vec![
+        Scatter::new(x, y)
+            .name("descriptors")
+            .mode(Mode::Lines)
+            .line(line("--series-1", 2.0)),
+    ];
+    let layout = with_marks(legend_layout(), report, HALF)
+        .x_axis(time_axis(series))
+        .y_axis(value_axis());
+    let mut chart = Chart::new("descriptors", "Open descriptors", traces, layout).words(
+        "Files and connections open in all processes of the generator. A line that only rises tells of connections that \
+         are never closed.",
+        "Line chart of open descriptors over time.",
+    );
+    chart.height = 260;
+    chart.empty_unless(told, "This run did not count them.")
 }
 
 fn mean(values: &[f64]) -> Option<f64> {

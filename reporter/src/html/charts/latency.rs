@@ -1,8 +1,8 @@
 //! Charts of latencies: over time, as a distribution, by endpoint. Neighbours: `charts.rs` has what all charts share.
 //! Invariant: what is drawn for several seconds is their worst; percentiles are never averaged.
 
-use super::axes::{Unit, legend_layout, line, shade, time_axis, value_axis};
-use super::{Chart, measured, rounded, thinning_note, times, with_events};
+use super::axes::{Unit, WIDE, legend_layout, line, shade, time_axis, value_axis};
+use super::{Chart, measured, rounded, thinning_note, times, with_marks};
 use crate::format;
 use crate::report::Report;
 use crate::series::Quantiles;
@@ -50,7 +50,7 @@ pub(in crate::html) fn response(report: &Report<'_>) -> Chart {
             .fill(Fill::ToNextY)
             .fill_color(shade("--band-3-soft")),
     ];
-    let layout = with_events(legend_layout(), series)
+    let layout = with_marks(legend_layout(), report, WIDE)
         .x_axis(time_axis(series))
         .y_axis(unit.axis());
     let mut chart = Chart::new("response", "Response time over time", traces, layout)
@@ -234,7 +234,7 @@ fn label_of(endpoint: &EndpointSummary) -> String {
 }
 
 /// Plotly reads a few tags in text; as entities they are only characters.
-fn plain_text(text: &str) -> String {
+pub(super) fn plain_text(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -35,7 +35,7 @@ const BAD_FILES: &[(&str, &str)] = &[
         "target = \"echo\"\n[load]\nrate = 500\n[data.people]\nfile = \"users.csv\"\n[[task]]\nget = \"/\"\ncapture.token = { json = \"$.t\" }\n",
     ),
     (
-        "patterns of later work",
+        "a pattern that its value does not have",
         "target = \"echo\"\n[load]\npattern = \"spike\"\nusers = 3\n[[task]]\nget = \"/\"\n",
     ),
     (
@@ -97,8 +97,8 @@ const BAD_FILES: &[(&str, &str)] = &[
         "target = \"echo\"\n[load]\npattern = \"ramp\"\nusers = 20\n[[task]]\nget = \"/\"\n",
     ),
     (
-        "a ramp without a pattern",
-        "target = \"echo\"\n[load]\nusers = { from = 1, to = 9, over = \"1s\" }\n[[task]]\nget = \"/\"\n",
+        "a ramp under another pattern",
+        "target = \"echo\"\n[load]\npattern = \"constant\"\nusers = { from = 1, to = 9, over = \"1s\" }\n[[task]]\nget = \"/\"\n",
     ),
     (
         "a ramp with holes",

@@ -2,8 +2,8 @@
 
 use super::{super::Target, parse_here};
 use crate::{
-    DocumentScenario, ErrorKind, Failure, Method, Origin, Pattern, Scenario, Scheme,
-    document::{Document, load, parse},
+    Demand, DocumentScenario, ErrorKind, Failure, Method, Origin, Pattern, Scenario, Scheme,
+    document::{Document, Loaded, load, open, parse},
     testing::{Answer, Deed, Event, MemoryRun, SentRequest},
 };
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
@@ -164,18 +164,22 @@ fn load_is_read_as_it_is_written() {
         .load
     };
     let constant = load("users = 20\nduration = \"1m 30s\"\nmax_requests = 1_000");
-    assert_eq!(constant.pattern, Some(Pattern::Constant(20.0)));
+    assert_eq!(
+        constant.demand,
+        Some(Demand::Users(Pattern::Constant(20.0)))
+    );
     assert_eq!(constant.duration, Some(Duration::from_secs(90)));
     assert_eq!(constant.max_requests, Some(1000));
     let ramp = load("pattern = \"ramp\"\nusers = { from = 0, to = 200, over = \"30s\" }");
     let over = Duration::from_secs(30);
     assert_eq!(
-        ramp.pattern,
-        Some(Pattern::Ramp {
+        ramp.demand,
+        Some(Demand::Users(Pattern::Ramp {
             from: 0.0,
             to: 200.0,
-            over
-        })
+            over,
+            curve: crate::RampCurve::Linear,
+        }))
     );
     assert_eq!((ramp.duration, ramp.max_requests), (None, None));
     assert_eq!(load(""), super::super::LoadSpec::default());
@@ -359,12 +363,18 @@ fn every_example_is_good_and_runs_against_an_echo_server() {
             continue;
         }
         seen += 1;
-        let document = load(&path).unwrap_or_else(|problems| panic!("{problems}"));
+        let document = match open(&path).unwrap_or_else(|problems| panic!("{problems}")) {
+            Loaded::One(document) => *document,
+            Loaded::SideBySide(several) => {
+                assert!(several.parts.len() > 1);
+                continue;
+            }
+        };
         assert_eq!(
             document.scenario.name(),
             path.file_stem().unwrap().to_str().unwrap()
         );
-        assert!(document.load.pattern.is_some() && document.load.duration.is_some());
+        assert!(document.load.demand.is_some() && document.load.duration.is_some());
         let events = play(document.scenario, echo);
         let judged = events
             .iter()
@@ -388,6 +398,22 @@ fn echo(request: &SentRequest) -> Answer {
     }
 }
 
+/// Reads a block that names other files, which are made for it.
+fn check_side_by_side(block: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    for line in block.lines() {
+        if let Some(file) = line.strip_prefix("file = ") {
+            let one = "target = \"echo\"\n[[task]]\nget = \"/\"\n";
+            fs::write(folder.path().join(file.trim_matches('"')), one).unwrap();
+        }
+    }
+    let path = folder.path().join("guide.toml");
+    fs::write(&path, block).unwrap();
+    if let Err(problems) = open(&path) {
+        panic!("{block}\n{problems}");
+    }
+}
+
 #[test]
 fn every_toml_block_of_the_guide_is_a_good_file() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md");
@@ -401,6 +427,10 @@ fn every_toml_block_of_the_guide_is_a_good_file() {
         .collect();
     assert!(blocks.len() >= 10, "{}", blocks.len());
     for block in blocks {
+        if block.contains("[[scenario]]") {
+            check_side_by_side(block);
+            continue;
+        }
         let mut text = block.to_owned();
         if !block.contains("base_url =") && !block.contains("target =") {
             text.insert_str(0, "target = \"echo\"\n");

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod good_files;
+mod loads;
 mod mutations;
 
 use super::{Document, Problems, parse};

@@ -1,0 +1,63 @@
+//! What the machine did to the workers: CPU taken by the hypervisor or by other programs, TCP segments sent again.
+//! Neighbours: `health.rs` asks once a window. Invariant: what /proc does not tell counts as 0, so that a strange
+//! kernel stops no run.
+
+use loadforge_analysis::GeneratorWindow;
+use procfs::{CurrentSI, KernelStats, ProcResult, process::Process};
+
+/// Counts since the machine's or the process's start, as of the last look.
+pub struct MachineCounts {
+    /// By worker: time stolen from its CPU, in ticks.
+    stolen: Vec<u64>,
+    involuntary: u64,
+    retransmits: u64,
+}
+
+impl MachineCounts {
+    /// The counts now.
+    pub fn look(pids: &[i32], cpus: &[u32]) -> MachineCounts {
+        MachineCounts {
+            stolen: stolen(cpus),
+            involuntary: pids.iter().filter_map(|pid| involuntary(*pid).ok()).sum(),
+            retransmits: retransmits(),
+        }
+    }
+
+    /// Writes what was added since the last look, over `length_s` seconds, into the window.
+    pub fn measure(
+        &mut self,
+        pids: &[i32],
+        cpus: &[u32],
+        length_s: f64,
+        window: &mut GeneratorWindow,
+    ) {
+        let now = MachineCounts::look(pids, cpus);
+        let ticks = procfs::ticks_per_second() as f64 * length_s.max(1e-3);
+        let steal = now.stolen.iter().zip(&self.stolen);
+        window.steal_percent = steal
+            .map(|(now, before)| now.saturating_sub(*before) as f64 / ticks * 100.0)
+            .collect();
+        // A worker that is gone takes its count with it.
+        window.involuntary_switches = now.involuntary.saturating_sub(self.involuntary);
+        window.retransmits = now.retransmits.saturating_sub(self.retransmits);
+        *self = now;
+    }
+}
+
+fn stolen(cpus: &[u32]) -> Vec<u64> {
+    let stats = KernelStats::current().ok();
+    let of = |cpu: &u32| stats.as_ref()?.cpu_time.get(*cpu as usize)?.steal;
+    cpus.iter().map(|cpu| of(cpu).unwrap_or(0)).collect()
+}
+
+/// Over all threads: the executor need not be the first.
+fn involuntary(pid: i32) -> ProcResult<u64> {
+    let tasks = Process::new(pid)?.tasks()?;
+    let switches = tasks.filter_map(|task| task.ok()?.status().ok()?.nonvoluntary_ctxt_switches);
+    Ok(switches.sum())
+}
+
+fn retransmits() -> u64 {
+    let snmp = procfs::net::snmp();
+    snmp.map_or(0, |snmp| snmp.tcp_retrans_segs)
+}

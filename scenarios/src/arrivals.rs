@@ -1,0 +1,167 @@
+//! When arrivals of the open model are due. Arrival k of an even stream comes when the integral of the rate passes k; a
+//! Poisson stream takes exponential steps on the same scale, so that its rate follows the curve too (time change of a
+//! Poisson process: Çinlar, "Introduction to Stochastic Processes", 1975, ch. 4).
+//! Neighbours: `pattern/course.rs` inverts the integral, the engine takes arrivals. Invariant: a due time is computed from
+//! its arrival's number, never by adding up gaps, so that errors do not grow and workers agree.
+
+use crate::{Course, Gaps, Pattern};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+use std::{sync::Arc, time::Duration};
+
+/// A curve of arrivals a second, asked for times in the order of its integral.
+#[derive(Clone, Debug)]
+pub struct ArrivalClock {
+    course: Arc<Course>,
+    duration_ns: u64,
+    /// The stretch of the curve that the last answer came from.
+    stretch: usize,
+}
+
+impl ArrivalClock {
+    /// The clock of a run of this length.
+    pub fn new(rate: &Pattern, duration: Duration) -> ArrivalClock {
+        ArrivalClock {
+            course: Arc::new(Course::new(rate, duration)),
+            duration_ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
+            stretch: 0,
+        }
+    }
+
+    /// When the integral of the curve passes `level`, in ns since the start; `None` when it does not within the run.
+    /// Levels asked for do not go down.
+    pub fn due_ns(&mut self, level: f64) -> Option<u64> {
+        let due_s = self.course.passes(level, &mut self.stretch)?;
+        let due_ns = (due_s * 1e9).round() as u64;
+        // What rounds up to the end is still within the run.
+        Some(due_ns.min(self.duration_ns.saturating_sub(1)))
+    }
+
+    /// The integral of the curve from the start to `t_ns`.
+    pub fn level_at(&self, t_ns: u64) -> f64 {
+        self.course
+            .level_at(t_ns.min(self.duration_ns) as f64 / 1e9)
+    }
+}
+
+/// One worker's arrivals.
+#[derive(Clone, Debug)]
+pub struct ArrivalStream {
+    clock: ArrivalClock,
+    steps: Steps,
+    /// The due time of the arrival that comes next, if it has been asked for.
+    peeked: Option<Option<u64>>,
+}
+
+/// How the stream gets from one arrival to the next, in units of the curve's integral.
+#[derive(Clone, Debug)]
+enum Steps {
+    /// Every `of`-th arrival.
+    Even {
+        /// The number of the next.
+        next: u64,
+        of: u64,
+    },
+    /// Exponential steps with a mean of `of`.
+    Poisson {
+        /// Where the next is.
+        level: f64,
+        of: f64,
+        rng: Box<ChaCha8Rng>,
+    },
+}
+
+impl ArrivalStream {
+    /// The arrivals of worker `index` of `of` that are due at `from_ns` or later. Even: those whose number leaves `index`
+    /// when divided by `of`, so that all workers together have each once, also when they are shared out anew from some
+    /// time on. Poisson: an independent stream of 1/`of` of the rate, which depends on `seed`, `index`, `of` and `from_ns`.
+    ///
+    /// # Panics
+    /// When `index` is not below `of`.
+    pub fn new(
+        rate: &Pattern,
+        duration: Duration,
+        gaps: Gaps,
+        seed: u64,
+        index: u32,
+        of: u32,
+        from_ns: u64,
+    ) -> ArrivalStream {
+        assert!(index < of, "a stream is one of {of}, not number {index}");
+        let clock = ArrivalClock::new(rate, duration);
+        let began = if from_ns == 0 {
+            0.0
+        } else {
+            clock.level_at(from_ns)
+        };
+        let steps = match gaps {
+            Gaps::Even => {
+                let (index, of) = (u64::from(index), u64::from(of));
+                // A little early: what is due before `from_ns` is passed over below.
+                let first = (began as u64).saturating_sub(1);
+                let next = first + (index + of - first % of) % of;
+                Steps::Even { next, of }
+            }
+            Gaps::Poisson => {
+                let mut rng = ChaCha8Rng::seed_from_u64(stream_seed(seed, index, of, from_ns));
+                let of = f64::from(of);
+                let level = began + exponential(&mut rng) * of;
+                Steps::Poisson {
+                    level,
+                    of,
+                    rng: Box::new(rng),
+                }
+            }
+        };
+        let mut stream = ArrivalStream {
+            clock,
+            steps,
+            peeked: None,
+        };
+        while stream.peek_ns().is_some_and(|due_ns| due_ns < from_ns) {
+            stream.take();
+        }
+        stream
+    }
+
+    /// The next arrival's due time in ns since the start; `None` when there is none any more.
+    pub fn peek_ns(&mut self) -> Option<u64> {
+        let (clock, steps) = (&mut self.clock, &self.steps);
+        *self.peeked.get_or_insert_with(|| {
+            clock.due_ns(match steps {
+                Steps::Even { next, .. } => *next as f64,
+                Steps::Poisson { level, .. } => *level,
+            })
+        })
+    }
+
+    /// Goes on to the arrival after the next one.
+    pub fn take(&mut self) {
+        self.peeked = None;
+        match &mut self.steps {
+            Steps::Even { next, of } => *next += *of,
+            Steps::Poisson { level, of, rng } => *level += exponential(rng) * *of,
+        }
+    }
+}
+
+/// An exponentially distributed number with mean 1, by inversion (Devroye, "Non-Uniform Random Variate Generation", 1986,
+/// II.2): finite and more than 0.
+fn exponential(rng: &mut impl Rng) -> f64 {
+    // From 2^-53 to 1, never 0.
+    let uniform = ((rng.next_u64() >> 11) + 1) as f64 * (1.0 / (1_u64 << 53) as f64);
+    -uniform.ln()
+}
+
+fn stream_seed(seed: u64, index: u32, of: u32, from_ns: u64) -> u64 {
+    // SplitMix64's constants, to keep neighbours apart; ChaCha does the mixing.
+    let worker = u64::from(of) << 32 | u64::from(index);
+    seed.wrapping_add(worker.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        ^ from_ns.wrapping_mul(0xbf58_476d_1ce4_e5b9)
+}
+
+#[cfg(test)]
+#[path = "arrivals_tests.rs"]
+mod tests;
