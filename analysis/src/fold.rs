@@ -131,7 +131,8 @@ impl RunFold {
             model: info.model,
             rate: RateSummary {
                 target_peak: info.rate_peak,
-                offered_mean: per_second(measured.intended, measured.seconds),
+                // The drain asks for nothing.
+                offered_mean: per_second(measured.intended, measured.seconds.min(planned_s(info))),
                 max_rps: info.max_rps,
             },
             requests: self.request_totals(totals, measured.rps_mean),
@@ -320,6 +321,18 @@ fn add_counts(sum: &mut WindowCounts, window: &WindowCounts) {
 fn add_map<K: Ord + Copy>(sum: &mut BTreeMap<K, u64>, window: &BTreeMap<K, u64>) {
     for (key, count) in window {
         *sum.entry(*key).or_default() += count;
+    }
+}
+
+/// The planned length of what is measured, in seconds.
+fn planned_s(info: &RunInfo) -> f64 {
+    let measured = info
+        .phases
+        .iter()
+        .filter(|phase| phase.role == PhaseRole::Measured);
+    match info.phases.is_empty() {
+        true => info.duration_s,
+        false => measured.map(|phase| phase.until_s - phase.from_s).sum(),
     }
 }
 

@@ -97,7 +97,9 @@ impl LatencyHistogram {
 
     /// The greatest latency in ms, up to the upper edge of its bucket; 0 when empty.
     pub fn max_ms(&self) -> f64 {
-        self.filled().map_or(0.0, |counts| ms(counts.max()))
+        // The crate's own `max` has no upper edge for samples of the lowest bucket.
+        let edge = |counts: &Histogram<u64>| counts.highest_equivalent(counts.max());
+        self.filled().map_or(0.0, |counts| ms(edge(counts)))
     }
 
     /// The arithmetic mean in ms, each sample taken at the middle of its bucket; 0 when empty.

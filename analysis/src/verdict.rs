@@ -18,8 +18,8 @@ pub const LAG_SHARE: f64 = 0.10;
 /// Lag p99 in ms that is never held against a run: twice what a worker reaches at half load on an idle machine.
 pub const LAG_FLOOR_MS: f64 = 0.1;
 
-/// Requests below which lag alone is never held against a run: the p99 of fewer is read off ten samples or less, among
-/// them those that opened the connections while the machine was waking up.
+/// Requests from which on lag is judged by its p99. Of fewer, by a lower quantile that still has ten requests above it (p95 from
+/// 200, p90 from 100 on); of fewer than 100, not at all: it would be read off those that opened the connections.
 pub const LAG_REQUESTS: u64 = 1_000;
 
 /// Share of the requests asked for that may go unsent: above it an open model was not offered the load asked for.
@@ -144,13 +144,21 @@ fn why_not_sent(summary: &RunSummary, facts: &JudgeFacts) -> String {
     };
     if at_max_users(summary) {
         return format!(
-            "all {} there may be were waiting for answers at some time: raise --max-users{bound}, \
-             or ask for a rate that the target can answer",
-            counted(most, "user", "users")
+            "there were as many users as there may be ({most}), and all were waiting for answers at some time: raise \
+             --max-users{bound}, or ask for a rate that the target can answer"
         );
     }
     if busy_workers(summary, facts).is_empty() {
-        format!("it had users left (--max-users is {most}): the reason is among those below")
+        match summary.rate.max_rps {
+            Some(max_rps) => {
+                format!("--max-rps ({max_rps}) held them back: raise it, or ask for less")
+            }
+            None => format!(
+                "it had users left at all times (at most {} there may be): a worker died, or a part of the load was at \
+                 its own bound",
+                counted(most, "user", "users")
+            ),
+        }
     } else {
         "its CPUs were full: give it more workers, or ask for less".to_owned()
     }
@@ -208,10 +216,13 @@ fn busy_workers(summary: &RunSummary, facts: &JudgeFacts) -> Vec<String> {
 }
 
 fn lag(summary: &RunSummary) -> Reason {
-    let (lag, response) = (summary.lag_ms.p99, summary.response_ms.p99);
-    if summary.measured.done < LAG_REQUESTS {
-        return None;
-    }
+    // A quantile with ten requests above it.
+    let (quantile, lag, response) = match summary.measured.done {
+        LAG_REQUESTS.. => ("p99", summary.lag_ms.p99, summary.response_ms.p99),
+        200.. => ("p95", summary.lag_ms.p95, summary.response_ms.p95),
+        100.. => ("p90", summary.lag_ms.p90, summary.response_ms.p90),
+        _ => return None,
+    };
     if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
         return None;
     }
@@ -226,7 +237,7 @@ fn lag(summary: &RunSummary) -> Reason {
         LoadModel::Closed => "more workers or CPUs of their own",
     };
     suspect(format!(
-        "requests left late: p99 of the lag is {lag:.3} ms, {:.0} % of the response time's p99 of \
+        "requests left late: {quantile} of the lag is {lag:.3} ms, {:.0} % of the response time's {quantile} of \
          {response:.3} ms (at most {:.0} %); it needs {remedy}",
         lag / response * 100.0,
         LAG_SHARE * 100.0

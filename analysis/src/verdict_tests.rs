@@ -44,7 +44,7 @@ fn give_up(run: &mut Run, arrivals: u64) {
 
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 37] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 39] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -173,14 +173,14 @@ fn every_reason_has_its_level_and_its_words() {
                 give_up(r, 101);
                 r.summary.users.peak = 60;
             },
-            "all 60 users there may be were waiting for answers at some time: raise --max-users, or ask",
+            "as many users as there may be (60), and all were waiting for answers at some time: raise --max-users, or ask",
         ),
         (
             "not sent, users left",
             Open,
             Invalid,
             |r| give_up(r, 101),
-            "it had users left (--max-users is 60)",
+            "it had users left at all times (at most 60 users there may be)",
         ),
         (
             "given up in the warm-up",
@@ -212,6 +212,27 @@ fn every_reason_has_its_level_and_its_words() {
                 r.summary.users.peak = 60;
             },
             "it needs a higher --max-users",
+        ),
+        (
+            "lag, of a few requests",
+            Open,
+            Suspect,
+            |r| {
+                r.summary.measured.done = 300;
+                r.summary.response_ms.p95 = 20.0;
+                r.summary.lag_ms.p95 = 2.001;
+            },
+            "p95 of the lag is 2.001 ms",
+        ),
+        (
+            "lag, of too few requests",
+            Open,
+            Valid,
+            |r| {
+                r.summary.measured.done = 99;
+                r.summary.lag_ms.p90 = 2.001;
+            },
+            "",
         ),
         (
             "lag, held back by a bound",

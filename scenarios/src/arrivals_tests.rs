@@ -197,6 +197,21 @@ proptest! {
     }
 
     #[test]
+    fn many_taken_at_once_are_as_many_as_one_by_one(rate in curve(), of in 1_u32..4, parts in prop::collection::vec(0.0..10.0_f64, 1..5)) {
+        let stream = || ArrivalStream::new(&rate, Duration::from_secs(10), Gaps::Even, 1, 0, of, 0);
+        let (mut at_once, mut due) = (stream(), taken(&mut stream()));
+        let mut parts = parts;
+        parts.sort_by(f64::total_cmp);
+        for part in parts {
+            let until_ns = (part * 1e9) as u64;
+            let before = due.iter().filter(|due_ns| **due_ns < until_ns).count();
+            prop_assert_eq!(at_once.take_until(until_ns), before as u64);
+            due.retain(|due_ns| *due_ns >= until_ns);
+            prop_assert_eq!(at_once.peek_ns(), due.first().copied());
+        }
+    }
+
+    #[test]
     fn there_are_as_many_arrivals_as_the_integral_says_in_order(rate in curve()) {
         let due = all(&rate, 10, 0, 1, 0);
         let clock = ArrivalClock::new(&rate, Duration::from_secs(10));

@@ -14,7 +14,7 @@ use crate::{
     args::LoadArgs,
     complaint::Complaint,
 };
-use loadforge_scenarios::{DEFAULT_MAX_USERS, Demand, Gaps, Pattern};
+use loadforge_scenarios::{Course, DEFAULT_MAX_USERS, Demand, Gaps, Pattern};
 use std::time::Duration;
 
 /// What was asked.
@@ -87,23 +87,27 @@ impl Asked {
     }
 
     /// What is wrong when nothing is asked for in all this time.
-    pub fn without_load(&self, duration: Duration) -> Option<Complaint> {
+    pub fn without_load(&self, duration: Duration, file: Option<&str>) -> Option<Complaint> {
         let pattern = self.demand.pattern();
         match unit_of(&self.demand) {
-            Unit::Users if pattern.peak() < 1.0 => Some(Complaint::new(
+            _ if pattern.peak() <= 0.0 && file.is_some() => Some(Complaint::new(
+                format!(
+                    "--pattern {}: it asks for nothing at any time",
+                    file.unwrap_or_default()
+                ),
+                "let some of its values be more than 0",
+            )),
+            unit if pattern.peak() > MOST_LOAD as f64 => Some(Complaint::new(
+                format!("the load asks for up to {} {}", pattern.peak(), unit.noun()),
+                format!("ask for {MOST_LOAD} at most"),
+            )),
+            Unit::Users if is_nobody(pattern, duration) => Some(Complaint::new(
                 "the load asks for no user at any time",
                 "give --users or --ramp-to at least 1",
             )),
             Unit::Rate if pattern.peak() <= 0.0 => Some(Complaint::new(
                 "the load asks for no iteration at any time",
                 "give --rate or --ramp-to more than 0",
-            )),
-            Unit::Rate if pattern.peak() > MOST_LOAD as f64 => Some(Complaint::new(
-                format!(
-                    "the load asks for up to {} iterations a second",
-                    pattern.peak()
-                ),
-                format!("ask for {MOST_LOAD} at most"),
             )),
             unit if pattern.integral(duration) <= 0.0 => Some(Complaint::new(
                 format!(
@@ -116,6 +120,12 @@ impl Asked {
             _ => None,
         }
     }
+}
+
+/// Whether a number of users rounds to none all the time.
+fn is_nobody(pattern: &Pattern, duration: Duration) -> bool {
+    pattern.target_at(Duration::ZERO).round() < 1.0
+        && Course::new(pattern, duration).next_change(0.0).is_none()
 }
 
 /// What a demand counts.

@@ -90,7 +90,11 @@ impl Load {
         let asked = Asked::read(args, file, known.unwrap_or(default_duration), complaints);
         let duration = known.or(asked.length).unwrap_or(default_duration);
         if asked.sound && !bad_duration(args, typed_duration) {
-            complaints.extend(asked.without_load(duration));
+            let file = args
+                .pattern
+                .as_deref()
+                .filter(|pattern| pattern.contains('.'));
+            complaints.extend(asked.without_load(duration, file));
         }
         let max_requests = max_requests(args, complaints);
         let max_rate = max_rate(args, file, complaints);

@@ -29,7 +29,17 @@ pub fn phases(
                 format!("leave out {flag}, or give a phase its role in the file"),
             ));
         }
-        return cut(&file.phases, duration);
+        let kept = cut(&file.phases, duration);
+        if kept.iter().all(|phase| phase.role != PhaseRole::Measured) {
+            complaints.push(Complaint::new(
+                format!(
+                    "in the {} of this run no phase of the file is measured",
+                    time_words(duration)
+                ),
+                "give a longer --duration, or take the roles out of the file's phases",
+            ));
+        }
+        return kept;
     }
     let warmup = warmup.or(file.warmup).unwrap_or_default();
     let cooldown = cooldown.or(file.cooldown).unwrap_or_default();

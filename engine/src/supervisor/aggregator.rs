@@ -135,7 +135,10 @@ impl Aggregator {
             }
             // A second; more after a stall of our own, since what is in the rings then belongs to all of it.
             let behind_ns = now_ns.saturating_sub(self.closed_ns + GRACE_NS);
-            let end_ns = self.closed_ns + SECOND_NS * (behind_ns / SECOND_NS).max(1);
+            // To the next whole second: a phase that ended within one has cut it.
+            let second_ns = self.closed_ns / SECOND_NS * SECOND_NS;
+            let end_ns = second_ns + SECOND_NS * (behind_ns / SECOND_NS).max(1);
+            let end_ns = self.asked.window_end(self.closed_ns, end_ns);
             self.drain(end_ns);
             self.look_at_users(now_ns);
             if now_ns >= end_ns + GRACE_NS {
@@ -241,6 +244,7 @@ impl Aggregator {
     fn close_window(&mut self, end_ns: u64) {
         self.count_details();
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
+        self.users.target_rate = self.asked.rate_between(self.closed_ns, end_ns);
         let iterations = self.iterations_so_far();
         let feeds = &self.feeds;
         let facts = WindowFacts {
@@ -283,7 +287,6 @@ impl Aggregator {
         if self.transport.control().phase() == RunPhase::Running {
             let now = Duration::from_nanos(now_ns);
             self.users.target = self.users.target.max(self.asked.users_at(now));
-            self.users.target_rate = self.asked.rate_at(now);
         }
     }
 

@@ -43,6 +43,7 @@ fn totals_after(is_lost: bool) -> Totals {
         Asked {
             names: vec!["home".to_owned()],
             demands: vec![Demand::Users(Pattern::Constant(1.0))],
+            courses: Vec::new(),
             phases: Vec::new(),
         },
         Health::new(vec![std::process::id() as i32], vec![0]),

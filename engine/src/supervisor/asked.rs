@@ -3,7 +3,7 @@
 
 use crate::plan::Plan;
 use loadforge_analysis::LoadPhase;
-use loadforge_scenarios::{Demand, PhaseRole, PhaseSpan};
+use loadforge_scenarios::{Course, Demand, PhaseRole, PhaseSpan};
 use std::time::Duration;
 
 /// The plan, as the aggregator sees it.
@@ -12,6 +12,8 @@ pub struct Asked {
     pub names: Vec<String>,
     /// Each scenario's load.
     pub demands: Vec<Demand>,
+    /// The curves of those whose arrivals set the pace.
+    pub courses: Vec<Course>,
     /// Named spans of the run.
     pub phases: Vec<PhaseSpan>,
 }
@@ -23,6 +25,9 @@ impl Asked {
         Asked {
             names: parts().flat_map(|part| part.endpoints.clone()).collect(),
             demands: parts().map(|part| part.demand.clone()).collect(),
+            courses: parts()
+                .filter_map(|part| course(&part.demand, plan.duration))
+                .collect(),
             phases: plan.phases.clone(),
         }
     }
@@ -36,19 +41,25 @@ impl Asked {
         users.sum()
     }
 
-    /// Arrivals a second asked for at this time, over all scenarios of the open model.
-    pub fn rate_at(&self, now: Duration) -> f64 {
-        let rates = self.demands.iter().map(|demand| match demand {
-            Demand::Users(_) => 0.0,
-            Demand::Arrivals { rate, .. } => rate.target_at(now),
-        });
-        rates.sum()
+    /// Arrivals a second asked for between these times, on average, over all scenarios of the open model; 0 past the end.
+    pub fn rate_between(&self, from_ns: u64, until_ns: u64) -> f64 {
+        let (from_s, until_s) = (from_ns as f64 / 1e9, until_ns as f64 / 1e9);
+        let between = |course: &Course| course.level_at(until_s) - course.level_at(from_s);
+        let arrivals: f64 = self.courses.iter().map(between).sum();
+        arrivals / (until_s - from_s).max(1e-9)
+    }
+
+    /// The end of a window that begins at `from_ns` and may last until `until_ns`: earlier where a phase ends in between,
+    /// so that each window lies in one.
+    pub fn window_end(&self, from_ns: u64, until_ns: u64) -> u64 {
+        let ends = self.phases.iter().map(ends_ns);
+        let inside = ends.filter(|end_ns| *end_ns > from_ns && *end_ns < until_ns);
+        inside.min().unwrap_or(until_ns)
     }
 
     /// The phase that a window from `from_ns` to `until_ns` belongs to: the one it begins in, unless that is measured
     /// and the window reaches into one that is not. What lies behind the last phase belongs to it.
     pub fn phase(&self, from_ns: u64, until_ns: u64) -> LoadPhase {
-        let ends_ns = |span: &PhaseSpan| u64::try_from(span.until.as_nanos()).unwrap_or(u64::MAX);
         let at = |ns: u64| {
             let found = self.phases.iter().find(|span| ns < ends_ns(span));
             found.or(self.phases.last())
@@ -66,6 +77,17 @@ impl Asked {
     }
 }
 
+fn course(demand: &Demand, duration: Duration) -> Option<Course> {
+    match demand {
+        Demand::Users(_) => None,
+        Demand::Arrivals { rate, .. } => Some(Course::new(rate, duration)),
+    }
+}
+
+fn ends_ns(span: &PhaseSpan) -> u64 {
+    u64::try_from(span.until.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +103,7 @@ mod tests {
         Asked {
             names: Vec::new(),
             demands: Vec::new(),
+            courses: Vec::new(),
             phases: vec![
                 span("warm-up", 2_500, PhaseRole::WarmUp),
                 span("steady", 6_500, PhaseRole::Measured),
@@ -111,6 +134,31 @@ mod tests {
         assert_eq!(names, expected);
         let reaches = asked().phase(7 * SECOND + SECOND / 2, 8 * SECOND + SECOND / 2);
         assert_eq!(reaches.role, PhaseRole::CoolDown);
+    }
+
+    #[test]
+    fn windows_end_where_phases_do() {
+        let ends = |from_ns| asked().window_end(from_ns, from_ns + SECOND);
+        assert_eq!((ends(0), ends(SECOND)), (SECOND, 2 * SECOND));
+        assert_eq!(ends(2 * SECOND), 2 * SECOND + SECOND / 2);
+        assert_eq!(ends(8 * SECOND), 9 * SECOND);
+    }
+
+    #[test]
+    fn the_rate_asked_for_is_that_of_the_whole_window() {
+        let spike = loadforge_scenarios::Pattern::Spike {
+            base: 10.0,
+            peak: 110.0,
+            at: Duration::from_millis(1_200),
+            length: Duration::from_millis(500),
+            sustain: 10.0,
+        };
+        let asked = Asked {
+            courses: vec![Course::new(&spike, Duration::from_secs(3))],
+            ..asked()
+        };
+        assert!((asked.rate_between(SECOND, 2 * SECOND) - 60.0).abs() < 1e-9);
+        assert_eq!(asked.rate_between(4 * SECOND, 5 * SECOND), 0.0);
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl Health {
         window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
         self.machine
             .measure(&self.living(), &self.cpus, length_s, &mut window);
-        if self.windows.is_multiple_of(MEMORY_EVERY) {
+        // Often at first, so that a short run has them, too.
+        if self.windows < 2 * MEMORY_EVERY || self.windows.is_multiple_of(MEMORY_EVERY) {
             window.memory_bytes = self.processes().filter_map(proportional_set_bytes).sum();
             window.descriptors = self.processes().filter_map(descriptors).sum();
         }

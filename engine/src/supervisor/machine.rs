@@ -4,12 +4,14 @@
 
 use loadforge_analysis::GeneratorWindow;
 use procfs::{CurrentSI, KernelStats, ProcResult, process::Process};
+use std::collections::BTreeMap;
 
 /// Counts since the machine's or the process's start, as of the last look.
 pub struct MachineCounts {
     /// By worker: time stolen from its CPU, in ticks.
     stolen: Vec<u64>,
-    involuntary: u64,
+    /// By process, each once.
+    involuntary: BTreeMap<i32, u64>,
     retransmits: u64,
 }
 
@@ -18,7 +20,10 @@ impl MachineCounts {
     pub fn look(pids: &[i32], cpus: &[u32]) -> MachineCounts {
         MachineCounts {
             stolen: stolen(cpus),
-            involuntary: pids.iter().filter_map(|pid| involuntary(*pid).ok()).sum(),
+            involuntary: pids
+                .iter()
+                .filter_map(|pid| Some((*pid, involuntary(*pid).ok()?)))
+                .collect(),
             retransmits: retransmits(),
         }
     }
@@ -37,8 +42,11 @@ impl MachineCounts {
         window.steal_percent = steal
             .map(|(now, before)| now.saturating_sub(*before) as f64 / ticks * 100.0)
             .collect();
-        // A worker that is gone takes its count with it.
-        window.involuntary_switches = now.involuntary.saturating_sub(self.involuntary);
+        let more = now.involuntary.iter().map(|(pid, count)| {
+            let before = self.involuntary.get(pid).copied().unwrap_or(*count);
+            count.saturating_sub(before)
+        });
+        window.involuntary_switches = more.sum();
         window.retransmits = now.retransmits.saturating_sub(self.retransmits);
         *self = now;
     }

@@ -395,6 +395,11 @@ impl Dispatcher {
             Some(drained_ns) => drained_ns.min(duration_ns),
             None => from_ns.min(duration_ns),
         };
+        // First of all: until they know, survivors go by the old sharing.
+        if phase == RunPhase::Running {
+            self.share_out(from_ns);
+            self.ring_all();
+        }
         let shares = &self.shares[worker];
         let owed = plan.parts.iter().enumerate().map(|(index, part)| {
             let seed = arrivals_seed(plan.seed, index);
@@ -402,10 +407,6 @@ impl Dispatcher {
         });
         let owed = owed.sum();
         self.report_lost(worker, how, owed);
-        if phase == RunPhase::Running {
-            self.share_out(from_ns);
-            self.ring_all();
-        }
     }
 
     fn report_lost(&mut self, worker: usize, how: &str, arrivals_owed: u64) {

@@ -60,8 +60,9 @@ impl<W: Wire> Client for WireClient<W> {
         Poll::Ready(true)
     }
 
-    fn end_iteration(&self, _seat: Seat, failed: bool) {
-        let core = self.0.borrow();
+    fn end_iteration(&self, seat: Seat, failed: bool) {
+        let core = &mut *self.0.borrow_mut();
+        core.desk.settle_arrival(seat.0);
         let control = core.desk.control();
         raise(&control.iterations, 1);
         if failed {
@@ -70,7 +71,11 @@ impl<W: Wire> Client for WireClient<W> {
     }
 
     fn begin_teardown(&self, seat: Seat) {
-        self.0.borrow_mut().desk.seats[seat.0 as usize].in_teardown = true;
+        let desk = &mut self.0.borrow_mut().desk;
+        // Due now, whatever the user did last.
+        let now_ns = desk.epoch.now_ns();
+        let place = &mut desk.seats[seat.0 as usize];
+        (place.in_teardown, place.ready_ns) = (true, now_ns.max(1));
     }
 
     fn submit(&self, seat: Seat, request: &Request) {

@@ -153,7 +153,6 @@ impl Desk {
                 }
                 seat.arrival_open = true;
                 self.arrivals_open -= 1;
-                raise(&self.control().arrivals, 1);
             }
             None if !seat.idle => {
                 seat.idle = true;
@@ -188,6 +187,25 @@ impl Desk {
         }
     }
 
+    /// Drops arrivals that still wait for a user, or for their user to begin: the run is over for them without having
+    /// asked for them.
+    pub fn forget_waiting(&mut self) {
+        self.parts.iter_mut().for_each(|part| part.waiting.clear());
+        self.seats
+            .iter_mut()
+            .for_each(|seat| seat.arrival_ns = None);
+        self.arrivals_open = 0;
+    }
+
+    /// The arrival that the user of this seat has begun with has got as far as it will: its request is sent, refused, or
+    /// never came. Only now it counts as begun, so that what a killed worker had only waiting is found missing. False when
+    /// that was settled before.
+    pub fn settle_arrival(&mut self, index: u32) -> bool {
+        let was_open = std::mem::take(&mut self.seats[index as usize].arrival_open);
+        raise(&self.control().arrivals, u64::from(was_open));
+        was_open
+    }
+
     fn give_up_arrival(&mut self, part: u8, due_ns: u64) {
         self.arrivals_open -= 1;
         raise(&self.control().arrivals, 1);
@@ -211,6 +229,7 @@ impl Desk {
 
     /// Opens the record of a request that is being submitted.
     pub fn open_record(&mut self, index: u32, request: &Request, now_ns: u64) {
+        self.settle_arrival(index);
         let seat = &mut self.seats[index as usize];
         let books = &self.parts[usize::from(seat.part)];
         // Names given out at run time are the same for all scenarios.
@@ -218,7 +237,6 @@ impl Desk {
             own if own < books.names => books.names_before + own,
             shared => shared,
         };
-        seat.arrival_open = false;
         let intended_ns = if seat.ready_ns == 0 {
             now_ns
         } else {

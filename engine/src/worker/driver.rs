@@ -12,7 +12,7 @@ use crate::{
     clock::{monotonic_ns, thread_cpu_ns},
     wire::{Wait, Wire},
 };
-use loadforge_ring::RunPhase;
+use loadforge_ring::{RunControl, RunPhase};
 use loadforge_scenarios::{ErrorKind, Failure};
 use std::{cell::RefCell, io, rc::Rc, sync::atomic::Ordering, time::Duration};
 
@@ -84,6 +84,9 @@ impl<W: Wire + 'static> Driver<W> {
             self.turn(idle)?;
             let now_ns = self.core.borrow_mut().fire_timers();
             if self.core.borrow().desk.stage == Stage::Running {
+                // Read behind the clock: a share that is not there yet holds from later than now.
+                let share = self.core.borrow().desk.control().share();
+                self.users.take_share(share);
                 self.users
                     .act(self.drain_due_ns.unwrap_or(u64::MAX).min(now_ns));
             }
@@ -168,7 +171,11 @@ impl<W: Wire + 'static> Driver<W> {
                 // Looked at again in the next turn, which does not wait.
                 return;
             }
-            self.users.give_up_arrivals(due_ns);
+            if self.is_limit_reached() {
+                self.core.borrow_mut().desk.forget_waiting();
+            } else {
+                self.users.give_up_arrivals(due_ns);
+            }
             self.draining_since_ns = now_ns;
         }
         self.core.borrow_mut().desk.stage = stage;
@@ -183,10 +190,7 @@ impl<W: Wire + 'static> Driver<W> {
 
     fn stage(&self, desk: &Desk) -> Stage {
         let control = desk.transport.control();
-        let limit_reached = self.ends.max_requests.is_some_and(|max| {
-            // Relaxed: a late look only lets users find out by themselves.
-            control.requests_taken.load(Ordering::Relaxed) >= max
-        });
+        let limit_reached = is_limit_reached(control, &self.ends);
         let by_time = match desk.stage {
             Stage::Running if desk.now_ns >= self.ends.duration_ns || limit_reached => {
                 Stage::Draining
@@ -204,6 +208,11 @@ impl<W: Wire + 'static> Driver<W> {
             RunPhase::Ending => Stage::Ending,
         };
         by_time.max(by_order)
+    }
+
+    /// Whether the run has sent all it may: what is due from then on was never asked for.
+    fn is_limit_reached(&self) -> bool {
+        is_limit_reached(self.core.borrow().desk.transport.control(), &self.ends)
     }
 
     fn write_page(&self) {
@@ -236,6 +245,11 @@ impl<W: Wire + 'static> Driver<W> {
                 let detail = format!("in flight when the run ended (waited {graceful:?})");
                 core.cut(index, Failure::new(ErrorKind::Interrupted, detail), now_ns);
                 core.desk.close_record(index);
+                let seat = &core.desk.seats[index as usize];
+                let (part, due_ns) = (seat.part, seat.ready_ns);
+                if core.desk.settle_arrival(index) {
+                    core.desk.book_not_sent(part, due_ns, 1);
+                }
             }
         }
         let patience_ns = monotonic_ns() + 1_000_000_000;
@@ -251,4 +265,11 @@ impl<W: Wire + 'static> Driver<W> {
         self.write_page();
         Ok(())
     }
+}
+
+fn is_limit_reached(control: &RunControl, ends: &Ends) -> bool {
+    ends.max_requests.is_some_and(|max| {
+        // Relaxed: a late look only lets users find out by themselves.
+        control.requests_taken.load(Ordering::Relaxed) >= max
+    })
 }

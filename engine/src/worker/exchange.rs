@@ -94,11 +94,13 @@ impl<W: Wire> Core<W> {
     }
 
     fn begin(&mut self, index: u32, request: &Request, now_ns: u64) {
-        if self.is_refused(index) || !self.take_one_of_max() {
+        let refused = self.is_refused(index);
+        if refused || !self.take_one_of_max() {
             let seat = &mut self.desk.seats[index as usize];
             seat.flight = Flight::Done(Err(Failure::stopped()));
-            if std::mem::take(&mut seat.arrival_open) {
-                let (part, due_ns) = (seat.part, seat.ready_ns);
+            // What comes after the last request that may be sent was never asked for.
+            let (part, due_ns) = (seat.part, seat.ready_ns);
+            if self.desk.settle_arrival(index) && refused {
                 self.desk.book_not_sent(part, due_ns, 1);
             }
             return;
@@ -347,9 +349,9 @@ impl<W: Wire> Core<W> {
         );
         self.desk.close_record(index);
         self.desk.note_panic(index, place);
+        self.desk.settle_arrival(index);
         let seat = &mut self.desk.seats[index as usize];
         seat.flight = Flight::None;
-        seat.arrival_open = false;
         seat.sleep_until_ns = None;
     }
 

@@ -2,7 +2,7 @@
 //! Neighbours: `users.rs` starts and retires lives as told here, `driver.rs` sleeps until `next_ns`.
 //! Invariant: an arrival is given out once, at its due time or late, never early and never not at all.
 
-use super::users::share_of;
+use super::{not_sent::second_end_ns, users::share_of};
 use loadforge_ring::Share;
 use loadforge_scenarios::{ArrivalStream, Course, Demand, Gaps, Pattern};
 use std::{collections::VecDeque, time::Duration};
@@ -87,13 +87,24 @@ pub struct ArrivalSchedule {
     duration_ns: u64,
     seed: u64,
     /// The stream that arrivals are taken from, and those that follow it, with the time from which each holds.
-    streams: VecDeque<(u64, ArrivalStream)>,
+    streams: VecDeque<(u64, Option<ArrivalStream>)>,
 }
 
 impl ArrivalSchedule {
     /// Most users at a time on this worker.
     pub fn max_users(&self, share: Share) -> u64 {
-        share_of(self.max_users, share)
+        share_of(self.max_users, self.among_those_with_users(share))
+    }
+
+    /// The worker's place among those that may have a user: with fewer users than workers, the last ones bear nothing.
+    fn among_those_with_users(&self, share: Share) -> Share {
+        let of = u64::from(share.of).min(self.max_users) as u32;
+        let has_users = share.index < of;
+        Share {
+            index: if has_users { share.index } else { 0 },
+            of: if has_users { of } else { 0 },
+            ..share
+        }
     }
 
     /// The next arrival's due time, in ns since t0.
@@ -104,7 +115,7 @@ impl ArrivalSchedule {
                 .get(1)
                 .map_or(u64::MAX, |(from_ns, _)| *from_ns);
             let (_, stream) = self.streams.front_mut()?;
-            match stream.peek_ns() {
+            match stream.as_mut().and_then(ArrivalStream::peek_ns) {
                 Some(due_ns) if due_ns < until_ns => return Some(due_ns),
                 _ if self.streams.len() == 1 => return None,
                 _ => self.streams.pop_front(),
@@ -115,20 +126,31 @@ impl ArrivalSchedule {
     /// Takes the next arrival if it is due; gives its due time.
     pub fn take_due(&mut self, now_ns: u64) -> Option<u64> {
         let due_ns = self.peek_ns().filter(|due_ns| *due_ns <= now_ns)?;
-        self.streams.front_mut()?.1.take();
+        self.streams.front_mut()?.1.as_mut()?.take();
         Some(due_ns)
     }
 
+    /// Takes all arrivals due up to `now_ns` that lie in the second of the first; gives its due time and their number.
+    pub fn take_all_due(&mut self, now_ns: u64) -> Option<(u64, u64)> {
+        let first_ns = self.peek_ns().filter(|due_ns| *due_ns <= now_ns)?;
+        let next_from_ns = self
+            .streams
+            .get(1)
+            .map_or(u64::MAX, |(from_ns, _)| *from_ns);
+        let until_ns = second_end_ns(first_ns).min(now_ns + 1).min(next_from_ns);
+        let stream = self.streams.front_mut()?.1.as_mut()?;
+        Some((first_ns, stream.take_until(until_ns)))
+    }
+
     fn share_changed(&mut self, share: Share) {
-        let Share { index, of, from_ns } = share;
+        let Share { index, of, from_ns } = self.among_those_with_users(share);
         self.streams.retain(|(from, _)| *from < from_ns);
-        if of > 0 {
+        let stream = (of > 0).then(|| {
             let duration = Duration::from_nanos(self.duration_ns);
-            let stream = ArrivalStream::new(
-                &self.rate, duration, self.gaps, self.seed, index, of, from_ns,
-            );
-            self.streams.push_back((from_ns, stream));
-        }
+            let (gaps, seed) = (self.gaps, self.seed);
+            ArrivalStream::new(&self.rate, duration, gaps, seed, index, of, from_ns)
+        });
+        self.streams.push_back((from_ns, stream));
     }
 }
 
@@ -149,7 +171,8 @@ pub fn arrivals_owed(
         arrivals.share_changed(*share);
     }
     let last_ns = until_ns.saturating_sub(1);
-    std::iter::from_fn(|| arrivals.take_due(last_ns)).count() as u64
+    let by_second = std::iter::from_fn(|| arrivals.take_all_due(last_ns));
+    by_second.map(|(_, count)| count).sum()
 }
 
 #[cfg(test)]
@@ -192,6 +215,19 @@ mod tests {
         all.sort_unstable();
         let expected: Vec<u64> = (0..2_000).map(|number| number * 1_000_000).collect();
         assert_eq!(all, expected);
+    }
+
+    #[test]
+    fn with_fewer_users_than_workers_those_without_have_no_arrivals() {
+        let due = |index| {
+            let mut demand = demand();
+            if let Demand::Arrivals { max_users, .. } = &mut demand {
+                *max_users = 2;
+            }
+            let shares = [share(index, 3, 0)];
+            arrivals_owed(&demand, SECOND, 1, &shares, SECOND)
+        };
+        assert_eq!([due(0), due(1), due(2)], [500, 500, 0]);
     }
 
     #[test]

@@ -155,8 +155,8 @@ impl<W: Wire + 'static> Users<W> {
                 continue;
             };
             let mut not_sent = NotSent::of(index as u8);
-            while let Some(due_ns) = arrivals.take_due(now_ns) {
-                not_sent.add(due_ns, &mut core.desk);
+            while let Some((due_ns, count)) = arrivals.take_all_due(now_ns) {
+                not_sent.add(due_ns, count, &mut core.desk);
             }
             not_sent.book(&mut core.desk);
         }
@@ -192,7 +192,7 @@ impl<W: Wire + 'static> Users<W> {
                 break;
             };
             if !desk.give_to_idle_user(part, due_ns) && !desk.keep_waiting(part, due_ns, room) {
-                not_sent.add(due_ns, desk);
+                not_sent.add(due_ns, 1, desk);
             }
         }
         not_sent.book(desk);

@@ -12,6 +12,8 @@ use toml::de::DeValue;
 /// More users than ports, memory or anybody's service can stand, and more arrivals a second than any machine sends: a slip
 /// of the finger.
 const MOST: f64 = 10_000_000.0;
+/// The shortest wave: a run of days must not be cut into millions of them.
+const SHORTEST_WAVE: Duration = Duration::from_secs(1);
 /// How deep curves may stand in one another.
 const DEEPEST: usize = 8;
 
@@ -128,12 +130,24 @@ pub(super) fn read(node: &Node<'_>, unit: Unit, base_dir: &Path) -> Option<Patte
         );
         return None;
     }
-    Some(pattern)
+    is_bearable(node, &pattern).then_some(pattern)
 }
 
 /// Reads a curve that may ask for nothing: a pause between others.
 pub(super) fn read_or_nothing(node: &Node<'_>, unit: Unit, base_dir: &Path) -> Option<Pattern> {
-    Curves { unit, base_dir }.read(node, 1)
+    let pattern = Curves { unit, base_dir }.read(node, 1)?;
+    is_bearable(node, &pattern).then_some(pattern)
+}
+
+fn is_bearable(node: &Node<'_>, pattern: &Pattern) -> bool {
+    let bearable = pattern.peak() <= MOST;
+    if !bearable {
+        node.problem(
+            format!("`{}` asks for up to {}", node.last_key(), pattern.peak()),
+            format!("ask for {MOST} at most, or hold it with most = …"),
+        );
+    }
+    bearable
 }
 
 struct Curves<'p> {
@@ -328,7 +342,17 @@ impl Curves<'_> {
         let base = self.needed(table, "base", example);
         let amplitude = self.needed(table, "amplitude", example);
         need(table, "period", example);
-        let period = table.get("period").and_then(|node| duration::read(&node));
+        let period = table.get("period").and_then(|node| {
+            let period = duration::read(&node)?;
+            if period < SHORTEST_WAVE {
+                node.problem(
+                    format!("a wave of {} is too short to follow", node.shown()),
+                    "let it last a second or more",
+                );
+                return None;
+            }
+            Some(period)
+        });
         let phase = match table.get("phase") {
             None => Some(0.0),
             Some(node) if matches!(node.value, DeValue::String(_)) => duration::read_or_zero(&node)

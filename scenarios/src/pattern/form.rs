@@ -183,6 +183,10 @@ impl Form {
     /// missed; stretches are cut so short that this lasts under a thousandth of a wave.
     fn scan_for(&self, level: f64, from: f64, length: f64) -> Option<f64> {
         const LOOKS: usize = 1_000;
+        let (least, most) = self.range(length);
+        if level < least || level > most {
+            return None;
+        }
         let over = |t: f64| self.value(t) >= level;
         let (began, step) = (from + 1e-9, (length - from) / LOOKS as f64);
         if step <= 0.0 {
@@ -206,6 +210,29 @@ impl Form {
             }
         }
         Some(high)
+    }
+
+    /// Two bounds that the value does not leave within `length`; not always the narrowest.
+    fn range(&self, length: f64) -> (f64, f64) {
+        match self {
+            Form::Line { .. } | Form::Exponential { .. } => {
+                let (one, other) = (self.value(0.0), self.value(length));
+                (one.min(other), one.max(other))
+            }
+            Form::Wave {
+                base, amplitude, ..
+            } => (base - amplitude.abs(), base + amplitude.abs()),
+            Form::Sum(forms) => forms.iter().fold((0.0, 0.0), |(least, most), form| {
+                let (low, high) = form.range(length);
+                (least + low, most + high)
+            }),
+            Form::Product(forms) => forms.iter().fold((1.0, 1.0), |(least, most), form| {
+                let (low, high) = form.range(length);
+                let ends = [least * low, least * high, most * low, most * high];
+                let fold = |by: fn(f64, f64) -> f64| ends.into_iter().reduce(by).unwrap_or(0.0);
+                (fold(f64::min), fold(f64::max))
+            }),
+        }
     }
 
     /// The same form, begun `later` seconds later.
