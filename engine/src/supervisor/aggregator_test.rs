@@ -3,13 +3,19 @@
 
 use super::*;
 use crossbeam::channel::unbounded;
-use loadforge_ring::{Capacity, RecordKind, WorkerState, raise};
+use loadforge_ring::{Capacity, RecordKind, WorkerControl, WorkerState, raise};
 use loadforge_scenarios::{Demand, Pattern};
 
 /// Runs the aggregator over a worker that sent ten requests and handed over nine records; returns the run's totals.
 fn totals_after(is_lost: bool) -> Totals {
+    totals_of(is_lost, 0, |_| ())
+}
+
+/// The same, of a worker that owed so many arrivals and has told more in its lines of the control page.
+fn totals_of(is_lost: bool, arrivals_owed: u64, tell: impl FnOnce(&WorkerControl)) -> Totals {
     let transport = Transport::channel(1, Capacity::default());
     let control = transport.worker(0);
+    tell(control);
     raise(&control.intended, 10);
     raise(&control.submitted, 10);
     let mut sink = transport.sink(0);
@@ -30,7 +36,7 @@ fn totals_after(is_lost: bool) -> Totals {
         notices
             .send(Notice::Lost {
                 worker: 0,
-                arrivals_owed: 0,
+                arrivals_owed,
             })
             .expect("the aggregator has the other end");
     }
@@ -70,5 +76,19 @@ fn a_record_that_vanished_under_a_healthy_worker_breaks_the_books() {
 fn a_record_that_a_killed_worker_took_with_it_is_unknown() {
     let totals = totals_after(true);
     assert_eq!((totals.sent, totals.ok, totals.unknown), (10, 9, 1));
+    assert_eq!(totals.check(), Ok(()));
+}
+
+#[test]
+fn what_a_killed_worker_owed_and_had_not_begun_or_given_up_is_not_sent() {
+    let totals = totals_of(true, 20, |control| {
+        // Ten were sent and four given up; six more were due.
+        raise(&control.arrivals, 14);
+        raise(&control.not_sent, 4);
+    });
+    assert_eq!(
+        (totals.sent, totals.not_sent, totals.intended),
+        (10, 10, 20)
+    );
     assert_eq!(totals.check(), Ok(()));
 }

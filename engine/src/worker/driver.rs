@@ -161,9 +161,12 @@ impl<W: Wire + 'static> Driver<W> {
             (desk.stage, stage, desk.now_ns)
         };
         if was == Stage::Running && stage != Stage::Running {
+            // Read behind the phase: who ordered the drain at the planned end had reached that by the same clock, and
+            // what was due until then was asked for.
+            let ordered_ns = self.core.borrow().desk.epoch.now_ns();
             let due_ns = *self
                 .drain_due_ns
-                .get_or_insert(now_ns.min(self.ends.duration_ns));
+                .get_or_insert(ordered_ns.min(self.ends.duration_ns));
             if stage == Stage::Draining
                 && !self.users.are_up_to_date(due_ns)
                 && now_ns < due_ns + LAST_ARRIVALS_NS
