@@ -4,15 +4,15 @@
 use crate::{
     args::LoadArgs,
     complaint::Complaint,
-    load::{FileLoad, FilePart, Load, decide_together},
+    load::{FilePart, Load, LoadSpec, decide_together},
     mask::{Mask, mask_query},
 };
 use loadforge_analysis::Threshold;
 use loadforge_scenarios::{
     DocumentScenario, Origin, Scenario, Scheme, SingleRequest,
     document::{
-        self, Document, LoadSpec, Loaded, Problem, Problems, SideBySide, SidePart, Target,
-        ThresholdText, endpoint_beside, unknown_endpoint,
+        self, Document, Loaded, Problem, Problems, SideBySide, SidePart, Target, ThresholdText,
+        endpoint_beside, unknown_endpoint,
     },
 };
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
@@ -29,7 +29,7 @@ pub struct Aim {
     /// Scenarios side by side; at least one.
     pub parts: Vec<AimPart>,
     /// What the file says of all scenarios together; nothing when there is one alone.
-    pub whole: FileLoad,
+    pub whole: LoadSpec,
     /// How long a run of it lasts when nobody says.
     pub default_duration: Duration,
     /// The file's own time limit of a request.
@@ -50,7 +50,7 @@ pub struct AimPart {
     /// What it is called beside others.
     pub name: String,
     /// How much load for how long, as far as the file says.
-    pub load: FileLoad,
+    pub load: LoadSpec,
     /// Whether the built-in server is the target.
     pub is_echo: bool,
 }
@@ -84,13 +84,13 @@ impl Aim {
             let part = AimPart {
                 users_do: UsersDo::Single(single),
                 name: name.clone(),
-                load: FileLoad::default(),
+                load: LoadSpec::default(),
                 is_echo: false,
             };
             return Ok(Aim {
                 name,
                 parts: vec![part],
-                whole: FileLoad::default(),
+                whole: LoadSpec::default(),
                 default_duration: URL_DURATION,
                 time_limit: None,
                 seed: None,
@@ -124,13 +124,13 @@ impl Aim {
         let part = AimPart {
             users_do: UsersDo::Document(document.scenario),
             name: name.clone(),
-            load: file_load(document.load),
+            load: document.load,
             is_echo: document.target == Target::Echo,
         };
         Ok(Aim {
             name,
             parts: vec![part],
-            whole: FileLoad::default(),
+            whole: LoadSpec::default(),
             default_duration: FILE_DURATION,
             time_limit: document.time_limit,
             seed,
@@ -175,7 +175,7 @@ impl Aim {
             parts.push(AimPart {
                 users_do: UsersDo::Document(document.scenario),
                 name,
-                load: file_load(document.load),
+                load: document.load,
                 is_echo: document.target == Target::Echo,
             });
         }
@@ -186,7 +186,7 @@ impl Aim {
             name: several.name,
             parts,
             seed: several.load.seed,
-            whole: file_load(several.load),
+            whole: several.load,
             default_duration: FILE_DURATION,
             time_limit,
             thresholds,
@@ -281,22 +281,6 @@ impl AimPart {
                 port,
             });
         }
-    }
-}
-
-/// What a file's `[load]` says.
-fn file_load(spec: LoadSpec) -> FileLoad {
-    FileLoad {
-        demand: spec.demand,
-        phases: spec.phases,
-        duration: spec.duration,
-        max_requests: spec.max_requests,
-        max_rps: spec.max_rps,
-        burst: spec.burst,
-        warmup: spec.warmup,
-        cooldown: spec.cooldown,
-        gaps: spec.gaps,
-        max_users: spec.max_users,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     args::{FormatWord, RunArgs, TransportWord, WireWord},
     complaint::{CommandError, Complaint},
     cpus::{self, Placement},
-    load::{FileLoad, Load},
+    load::{Load, LoadSpec},
     mask::mask_query,
     resolve::Override,
     sources,
@@ -107,7 +107,7 @@ impl Intent {
             // The file is wrong and that has been told; the flags are still checked.
             None => Load::decide(
                 &args.load,
-                &FileLoad::default(),
+                &LoadSpec::default(),
                 FILE_DURATION,
                 &mut told.complaints,
             ),

@@ -7,7 +7,7 @@ use crate::{
     args::PreviewArgs,
     complaint::{CommandError, Complaint},
     exit::Exit,
-    load::{FileLoad, Load, words},
+    load::{Load, LoadSpec, words},
     mask::Mask,
 };
 use loadforge_reporter::{Curve, ResultsError, preview_html, preview_terminal};
@@ -109,7 +109,7 @@ fn read(args: &PreviewArgs) -> Result<(String, Load, Mask), CommandError> {
         Some(aim) => aim.decide_load(&args.load, &mut complaints),
         None => Load::decide(
             &args.load,
-            &FileLoad::default(),
+            &LoadSpec::default(),
             FILE_DURATION,
             &mut complaints,
         ),

@@ -2,7 +2,7 @@
 //! `curve.rs` builds it. Invariant: flags of one model are never taken for the other.
 
 use super::{
-    FileLoad,
+    LoadSpec,
     curve::Sketch,
     file,
     kind::{self, Choice},
@@ -31,7 +31,7 @@ impl Asked {
     /// Puts flags over the file's demand. `duration` is what the run lasts as far as is known.
     pub fn read(
         args: &LoadArgs,
-        file: &FileLoad,
+        file: &LoadSpec,
         duration: Duration,
         complaints: &mut Vec<Complaint>,
     ) -> Asked {
@@ -169,7 +169,7 @@ fn model(args: &LoadArgs, file: Option<&Demand>, complaints: &mut Vec<Complaint>
 
 fn arrivals(
     args: &LoadArgs,
-    file: &FileLoad,
+    file: &LoadSpec,
     rate: Pattern,
     complaints: &mut Vec<Complaint>,
 ) -> Demand {

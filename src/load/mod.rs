@@ -21,7 +21,8 @@ use crate::{
 use demand::{Asked, unit_of};
 use loadforge_analysis::{LoadModel, PartInfo, PhaseInfo};
 use loadforge_engine::MaxRate;
-use loadforge_scenarios::{Demand, Gaps, PhaseSpan};
+pub use loadforge_scenarios::document::LoadSpec;
+use loadforge_scenarios::{Demand, PhaseSpan};
 use std::time::Duration;
 pub use together::{FilePart, decide_together};
 use unit::Unit;
@@ -50,36 +51,11 @@ pub struct NamedDemand {
     pub demand: Demand,
 }
 
-/// What a file says by itself.
-#[derive(Clone, Debug, Default)]
-pub struct FileLoad {
-    /// Users or arrivals over time.
-    pub demand: Option<Demand>,
-    /// Its phases, in their order.
-    pub phases: Vec<PhaseSpan>,
-    /// How long.
-    pub duration: Option<Duration>,
-    /// Ends the run once so many requests have been sent.
-    pub max_requests: Option<u64>,
-    /// The most requests a second.
-    pub max_rps: Option<f64>,
-    /// How many of them may leave at once after a pause.
-    pub burst: Option<u32>,
-    /// The first part of the run, which does not count.
-    pub warmup: Option<Duration>,
-    /// The last part of the run, which does not count.
-    pub cooldown: Option<Duration>,
-    /// How gaps between arrivals are spread, also for a rate that a flag gives.
-    pub gaps: Option<Gaps>,
-    /// Most users at a time, also for a rate that a flag gives.
-    pub max_users: Option<u64>,
-}
-
 impl Load {
     /// Puts flags over what the file says, and that over the defaults; everything wrong goes to `complaints`.
     pub fn decide(
         args: &LoadArgs,
-        file: &FileLoad,
+        file: &LoadSpec,
         default_duration: Duration,
         complaints: &mut Vec<Complaint>,
     ) -> Load {
@@ -213,7 +189,7 @@ fn max_requests(args: &LoadArgs, complaints: &mut Vec<Complaint>) -> Option<u64>
     })
 }
 
-fn max_rate(args: &LoadArgs, file: &FileLoad, complaints: &mut Vec<Complaint>) -> Option<MaxRate> {
+fn max_rate(args: &LoadArgs, file: &LoadSpec, complaints: &mut Vec<Complaint>) -> Option<MaxRate> {
     let typed = read(&args.max_rps, complaints, |text| {
         quantity("--max-rps", text, false)
     });

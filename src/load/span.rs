@@ -1,7 +1,7 @@
 //! Which parts of a run count: the file's phases, or what `--warmup` and `--cooldown` leave. Neighbours: `mod.rs`.
 //! Invariant: phases follow one another without gaps, the last ends with the run, and at least one counts.
 
-use super::{FileLoad, read};
+use super::{LoadSpec, read};
 use crate::{
     amounts::{time, time_words},
     args::LoadArgs,
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The phases of a run of this length; none when all of it counts.
 pub fn phases(
     args: &LoadArgs,
-    file: &FileLoad,
+    file: &LoadSpec,
     duration: Duration,
     complaints: &mut Vec<Complaint>,
 ) -> Vec<PhaseSpan> {

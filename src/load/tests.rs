@@ -11,7 +11,7 @@ const RUN: Duration = Duration::from_secs(30);
     clippy::needless_pass_by_value,
     reason = "each case makes its own file"
 )]
-fn decide(flags: &str, file: FileLoad) -> (Load, Vec<Complaint>) {
+fn decide(flags: &str, file: LoadSpec) -> (Load, Vec<Complaint>) {
     let words = ["loadforge", "run", "x.toml"]
         .into_iter()
         .chain(flags.split_whitespace());
@@ -25,9 +25,9 @@ fn decide(flags: &str, file: FileLoad) -> (Load, Vec<Complaint>) {
     )
 }
 
-fn file_ramp() -> FileLoad {
+fn file_ramp() -> LoadSpec {
     let over = Duration::from_secs(7);
-    FileLoad {
+    LoadSpec {
         demand: Some(Demand::Users(Pattern::Ramp {
             from: 2.0,
             to: 20.0,
@@ -36,14 +36,14 @@ fn file_ramp() -> FileLoad {
         })),
         duration: Some(Duration::from_secs(60)),
         max_requests: Some(99),
-        ..FileLoad::default()
+        ..LoadSpec::default()
     }
 }
 
 #[test]
 fn flags_win_over_the_file_and_the_file_over_defaults() {
     let cases = [
-        ("", FileLoad::default(), "constant, 10 users"),
+        ("", LoadSpec::default(), "constant, 10 users"),
         ("", file_ramp(), "ramp from 2 to 20 users over 7s"),
         ("--users 1", file_ramp(), "constant, 1 user"),
         (
@@ -63,7 +63,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
         ),
         (
             "--ramp-to 4",
-            FileLoad::default(),
+            LoadSpec::default(),
             "ramp from 1 to 4 users over 30s",
         ),
         (
@@ -88,7 +88,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 fn everything_wrong_is_told_at_once_and_nothing_twice() {
     let (_, complaints) = decide(
         "--users 0 --duration -5s --ramp-to x --ramp-over 0s --max-requests 0",
-        FileLoad::default(),
+        LoadSpec::default(),
     );
     let said: Vec<_> = complaints
         .iter()
@@ -119,14 +119,14 @@ fn flags_that_contradict_each_other_are_refused() {
         over,
         curve: RampCurve::Linear,
     };
-    let from_zero = FileLoad {
+    let from_zero = LoadSpec {
         demand: Some(Demand::Users(from_zero)),
-        ..FileLoad::default()
+        ..LoadSpec::default()
     };
     for (flags, file, words) in [
         (
             "--pattern constant --ramp-to 5",
-            FileLoad::default(),
+            LoadSpec::default(),
             "--ramp-to belongs to a ramp",
         ),
         (
@@ -134,10 +134,10 @@ fn flags_that_contradict_each_other_are_refused() {
             file_ramp(),
             "--ramp-over belongs to a ramp",
         ),
-        ("--pattern ramp", FileLoad::default(), "where it ends"),
+        ("--pattern ramp", LoadSpec::default(), "where it ends"),
         (
             "--ramp-over 5s --users 5",
-            FileLoad::default(),
+            LoadSpec::default(),
             "where it ends",
         ),
         ("--pattern constant", file_ramp(), "how many users"),
@@ -153,18 +153,18 @@ fn flags_that_contradict_each_other_are_refused() {
     }
 }
 
-fn file_rate() -> FileLoad {
-    FileLoad {
+fn file_rate() -> LoadSpec {
+    LoadSpec {
         demand: Some(Demand::Arrivals {
             rate: Pattern::Constant(50.0),
             gaps: Gaps::Poisson,
             max_users: 7,
         }),
-        ..FileLoad::default()
+        ..LoadSpec::default()
     }
 }
 
-fn pattern_of(flags: &str, file: FileLoad) -> Pattern {
+fn pattern_of(flags: &str, file: LoadSpec) -> Pattern {
     let (load, complaints) = decide(flags, file);
     assert_eq!(complaints, [], "{flags}");
     load.demands[0].demand.pattern().clone()
@@ -172,7 +172,7 @@ fn pattern_of(flags: &str, file: FileLoad) -> Pattern {
 
 #[test]
 fn a_rate_makes_the_model_open_with_what_the_file_says_of_it() {
-    let (load, complaints) = decide("--rate 0.5", FileLoad::default());
+    let (load, complaints) = decide("--rate 0.5", LoadSpec::default());
     assert_eq!(complaints, []);
     let open = |rate, gaps, max_users| Demand::Arrivals {
         rate: Pattern::Constant(rate),
@@ -192,7 +192,7 @@ fn a_rate_makes_the_model_open_with_what_the_file_says_of_it() {
         assert_eq!(load.demands[0].demand, demand, "{flags}");
     }
     // What a file says of rates holds for a typed one too.
-    let beside_users = FileLoad {
+    let beside_users = LoadSpec {
         gaps: Some(Gaps::Poisson),
         max_users: Some(8),
         ..file_ramp()
@@ -264,7 +264,7 @@ fn each_pattern_has_sensible_defaults_for_what_is_left_open() {
             },
         ),
     ] {
-        assert_eq!(pattern_of(flags, FileLoad::default()), pattern, "{flags}");
+        assert_eq!(pattern_of(flags, LoadSpec::default()), pattern, "{flags}");
     }
     let from_file = pattern_of("--peak 300", file_rate());
     assert!(
@@ -330,7 +330,7 @@ fn loads_that_make_no_sense_are_refused_each_in_its_own_words() {
         ),
         ("--warmup -1s", "--warmup -1s is negative"),
     ] {
-        let (_, complaints) = decide(flags, FileLoad::default());
+        let (_, complaints) = decide(flags, LoadSpec::default());
         assert_eq!(complaints.len(), 1, "{flags}: {complaints:#?}");
         let said = complaints[0].to_string();
         assert!(said.contains(words), "{flags}: {said}");
@@ -345,13 +345,13 @@ fn a_curve_that_is_nothing_for_as_long_as_the_run_lasts_is_refused() {
             .map(|(at, value)| (Duration::from_secs(*at), *value));
         Pattern::Points(points.collect())
     };
-    let rate = |rate| FileLoad {
+    let rate = |rate| LoadSpec {
         demand: Some(Demand::Arrivals {
             rate,
             gaps: Gaps::Even,
             max_users: 9,
         }),
-        ..FileLoad::default()
+        ..LoadSpec::default()
     };
     let late = points(&[(0, 0.0), (60, 0.0), (61, 9.0)]);
     for (file, words) in [
@@ -371,7 +371,7 @@ fn a_curve_that_is_nothing_for_as_long_as_the_run_lasts_is_refused() {
 
 #[test]
 fn warm_up_and_cool_down_lie_within_the_run() {
-    let (load, complaints) = decide("--warmup 5s --cooldown 2s", FileLoad::default());
+    let (load, complaints) = decide("--warmup 5s --cooldown 2s", LoadSpec::default());
     assert_eq!(complaints, []);
     let spans: Vec<_> = load
         .phase_infos()
@@ -387,7 +387,7 @@ fn warm_up_and_cool_down_lie_within_the_run() {
             span("cool-down", 28.0, 30.0, PhaseRole::CoolDown),
         ]
     );
-    assert!(decide("", FileLoad::default()).0.phases.is_empty());
+    assert!(decide("", LoadSpec::default()).0.phases.is_empty());
 }
 
 #[test]
@@ -397,10 +397,10 @@ fn phases_of_a_file_end_with_the_run_and_leave_no_room_for_a_warm_up() {
         until: Duration::from_secs(until),
         role: PhaseRole::Measured,
     };
-    let file = || FileLoad {
+    let file = || LoadSpec {
         phases: vec![phase("low", 10), phase("high", 20)],
         duration: Some(Duration::from_secs(20)),
-        ..FileLoad::default()
+        ..LoadSpec::default()
     };
     for (flags, ends) in [
         ("", &[10, 20][..]),
@@ -431,7 +431,7 @@ fn a_bound_on_requests_has_a_burst_of_ten_milliseconds() {
         ("--max-rps 0.5", 0.5, 1),
         ("--max-rps 5 --burst 50", 5.0, 50),
     ] {
-        let (load, complaints) = decide(flags, FileLoad::default());
+        let (load, complaints) = decide(flags, LoadSpec::default());
         assert_eq!(complaints, [], "{flags}");
         assert_eq!(load.max_rate, Some(MaxRate { per_s, burst }), "{flags}");
     }
@@ -439,7 +439,7 @@ fn a_bound_on_requests_has_a_burst_of_ten_milliseconds() {
 
 #[test]
 fn side_by_side_each_keeps_its_own_load_until_its_own_end() {
-    let part = |name: &str, load: FileLoad| FilePart {
+    let part = |name: &str, load: LoadSpec| FilePart {
         name: name.to_owned(),
         load,
     };
@@ -447,7 +447,7 @@ fn side_by_side_each_keeps_its_own_load_until_its_own_end() {
         part("a", file_ramp()),
         part(
             "b",
-            FileLoad {
+            LoadSpec {
                 duration: Some(Duration::from_secs(10)),
                 ..file_rate()
             },
@@ -460,7 +460,7 @@ fn side_by_side_each_keeps_its_own_load_until_its_own_end() {
             panic!("run was typed")
         };
         let mut told = Vec::new();
-        let load = decide_together(&args.load, &parts, &FileLoad::default(), RUN, &mut told);
+        let load = decide_together(&args.load, &parts, &LoadSpec::default(), RUN, &mut told);
         (load, told)
     };
     let (load, told) = together("--max-rps 5");

@@ -1,7 +1,7 @@
 //! Several scenarios side by side, each with a load of its own. Neighbours: `aim.rs` names them, `mod.rs` decides for one.
 //! Invariant: the run lasts as long as the longest of them; one that ends earlier asks for nothing from then on.
 
-use super::{FileLoad, Load, NamedDemand, demand::Asked, kind::typed_shape_flags, read, span};
+use super::{Load, LoadSpec, NamedDemand, demand::Asked, kind::typed_shape_flags, read, span};
 use crate::{amounts::positive_time, args::LoadArgs, complaint::Complaint};
 use loadforge_scenarios::{Demand, Pattern};
 use std::time::Duration;
@@ -12,14 +12,14 @@ pub struct FilePart {
     /// The scenario's name.
     pub name: String,
     /// Its load.
-    pub load: FileLoad,
+    pub load: LoadSpec,
 }
 
 /// Puts flags over what the files of several scenarios say; `whole` is what the file says that names them.
 pub fn decide_together(
     args: &LoadArgs,
     parts: &[FilePart],
-    whole: &FileLoad,
+    whole: &LoadSpec,
     default_duration: Duration,
     complaints: &mut Vec<Complaint>,
 ) -> Load {
