@@ -4,16 +4,18 @@
 use crate::{
     args::LoadArgs,
     complaint::Complaint,
-    load::{FilePart, Load, LoadSpec, decide_together},
+    load::{FilePart, Load, LoadSpec, by_weight, decide_together},
     mask::{Mask, mask_query},
+    rust_source,
 };
 use loadforge_analysis::Threshold;
 use loadforge_scenarios::{
-    DocumentScenario, Origin, Scenario, Scheme, SingleRequest,
+    Demand, DocumentScenario, Origin, RustScenario, Scenario, Scheme, SingleRequest,
     document::{
-        self, Document, Loaded, Problem, Problems, SideBySide, SidePart, Target, ThresholdText,
+        self, Document, Loaded, Problems, SideBySide, SidePart, Target, ThresholdText,
         endpoint_beside, unknown_endpoint,
     },
+    rust_scenario::{BaseUrlError, Offered, OutlineTarget},
 };
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
@@ -53,17 +55,22 @@ pub struct AimPart {
     pub load: LoadSpec,
     /// Whether the built-in server is the target.
     pub is_echo: bool,
+    /// Its part of a load that all scenarios share; `None` where each has a load of its own.
+    weight: Option<u32>,
 }
 
 enum UsersDo {
     Document(DocumentScenario),
     Single(SingleRequest),
+    Rust(RustScenario),
 }
 
 /// Why there is nothing to aim at.
 pub enum AimError {
     /// What was typed is no file and no URL.
     Typed(Complaint),
+    /// The program's own scenarios cannot be run as they are.
+    Several(Vec<Complaint>),
     /// The file is wrong.
     File(Problems),
 }
@@ -86,6 +93,7 @@ impl Aim {
                 name: name.clone(),
                 load: LoadSpec::default(),
                 is_echo: false,
+                weight: None,
             };
             return Ok(Aim {
                 name,
@@ -110,15 +118,13 @@ impl Aim {
     /// # Errors
     /// When anything is wrong with it; all of it is told.
     pub fn read_file(path: &Path) -> Result<Aim, Problems> {
-        match document::open(path)? {
+        Ok(match document::open(path, threshold_endpoint)? {
             Loaded::One(document) => Aim::of_one(*document),
             Loaded::SideBySide(several) => Aim::of_several(*several),
-        }
+        })
     }
 
-    fn of_one(document: Document) -> Result<Aim, Problems> {
-        let endpoints = document.scenario.endpoints();
-        let thresholds = read_thresholds(document.thresholds, endpoints, None)?;
+    fn of_one(document: Document) -> Aim {
         let name = document.scenario.name().to_owned();
         let seed = document.load.seed;
         let part = AimPart {
@@ -126,31 +132,25 @@ impl Aim {
             name: name.clone(),
             load: document.load,
             is_echo: document.target == Target::Echo,
+            weight: None,
         };
-        Ok(Aim {
+        Aim {
             name,
             parts: vec![part],
             whole: LoadSpec::default(),
             default_duration: FILE_DURATION,
             time_limit: document.time_limit,
             seed,
-            thresholds,
+            thresholds: thresholds_of(document.thresholds, None),
             notes: Vec::new(),
             mask: Mask::new(&document.secrets),
-        })
+        }
     }
 
     /// Thresholds of the scenarios' own files that name an endpoint hold; one for all requests of a scenario cannot be
     /// told from those of the others, and is left out aloud.
-    fn of_several(several: SideBySide) -> Result<Aim, Problems> {
-        let endpoints: Vec<String> = several.parts.iter().flat_map(SidePart::endpoints).collect();
-        let mut problems = Vec::new();
-        let mut thresholds = Vec::new();
-        let mut take = |read: Result<Vec<Threshold>, Problems>| match read {
-            Ok(mut read) => thresholds.append(&mut read),
-            Err(Problems(mut told)) => problems.append(&mut told),
-        };
-        take(read_thresholds(several.thresholds, &endpoints, None));
+    fn of_several(several: SideBySide) -> Aim {
+        let mut thresholds = thresholds_of(several.thresholds, None);
         let (mut time_limit, mut notes) = (None, Vec::new());
         let mut parts = Vec::new();
         for SidePart { name, document } in several.parts {
@@ -165,7 +165,7 @@ impl Aim {
                     threshold.expr
                 )
             }));
-            take(read_thresholds(own, &endpoints, Some(&name)));
+            thresholds.extend(thresholds_of(own, Some(&name)));
             notes.extend(document.load.run_wide_keys().iter().map(|key| {
                 format!(
                     "`{key}` of {name} is left out beside other scenarios: write it into the file that names them"
@@ -177,12 +177,10 @@ impl Aim {
                 name,
                 load: document.load,
                 is_echo: document.target == Target::Echo,
+                weight: None,
             });
         }
-        if !problems.is_empty() {
-            return Err(Problems(problems));
-        }
-        Ok(Aim {
+        Aim {
             name: several.name,
             parts,
             seed: several.load.seed,
@@ -192,7 +190,93 @@ impl Aim {
             thresholds,
             notes,
             mask: Mask::new(&several.secrets),
+        }
+    }
+
+    /// A program's own scenarios, whose load is shared by weight. `target` is a URL or `echo`, and wins over what they say.
+    ///
+    /// # Errors
+    /// When nothing says where requests go, or what does is no address; all of it is told.
+    pub fn of_program(
+        program: &str,
+        own: Vec<Offered>,
+        target: Option<&str>,
+    ) -> Result<Aim, AimError> {
+        let several = own.len() > 1;
+        let mut complaints: Vec<Complaint> = target.and_then(no_target).into_iter().collect();
+        let mut parts: Vec<AimPart> = Vec::new();
+        let mut time_limit = None;
+        for Offered { scenario, weight } in own {
+            let name = scenario.name().to_owned();
+            if parts.iter().any(|other| other.name == name) {
+                complaints.push(Complaint::new(
+                    format!("two scenarios of {program} are called {name}"),
+                    "give one of them another name: #[scenario(name = \"…\")]",
+                ));
+            }
+            time_limit = time_limit.max(scenario.outline().time_limit);
+            let mut part = AimPart {
+                users_do: UsersDo::Rust(scenario),
+                name,
+                load: LoadSpec::default(),
+                is_echo: false,
+                weight: Some(weight),
+            };
+            // What is wrong with the target itself has been told once.
+            if complaints.is_empty() || target.is_none() {
+                complaints.extend(part.take_target(target, program));
+            }
+            parts.push(part);
+        }
+        if !complaints.is_empty() {
+            return Err(AimError::Several(complaints));
+        }
+        Ok(Aim {
+            name: match several {
+                true => program.to_owned(),
+                false => parts[0].name.clone(),
+            },
+            parts,
+            whole: LoadSpec::default(),
+            default_duration: FILE_DURATION,
+            time_limit,
+            seed: None,
+            thresholds: Vec::new(),
+            notes: Vec::new(),
+            mask: Mask::default(),
         })
+    }
+
+    /// Whether requests may have names that nobody knows before the run: those of scenarios written in Rust.
+    pub fn names_are_open(&self) -> bool {
+        let is_open = |part: &AimPart| matches!(part.users_do, UsersDo::Rust(_));
+        self.parts.iter().any(is_open)
+    }
+
+    /// What the user should know about how the load was divided.
+    pub fn notes_on(&self, load: &Load) -> Vec<String> {
+        let without = load.demands.iter().filter(
+            |asked| matches!(&asked.demand, Demand::Users(users) if users.peak().round() < 1.0),
+        );
+        without
+            .filter(|_| self.shares().is_some())
+            .map(|asked| {
+                format!(
+                    "{} does nothing in this run: its part of the users is less than one; ask for more users, or give it more weight",
+                    asked.name
+                )
+            })
+            .collect()
+    }
+
+    /// The names and weights of scenarios that share one load.
+    fn shares(&self) -> Option<Vec<(String, u32)>> {
+        let share = |part: &AimPart| Some((part.name.clone(), part.weight?));
+        self.parts
+            .iter()
+            .map(share)
+            .collect::<Option<Vec<_>>>()
+            .filter(|parts| parts.len() > 1)
     }
 
     /// Whether the built-in server is a target.
@@ -242,6 +326,10 @@ impl Aim {
         match self.parts.as_slice() {
             [part] => Load::decide(args, &part.load, self.default_duration, complaints),
             parts => {
+                if let Some(shares) = self.shares() {
+                    let whole = Load::decide(args, &self.whole, self.default_duration, complaints);
+                    return by_weight(whole, &shares);
+                }
                 let parts: Vec<FilePart> = parts
                     .iter()
                     .map(|part| FilePart {
@@ -261,6 +349,15 @@ impl AimPart {
         match &self.users_do {
             UsersDo::Document(document) => document,
             UsersDo::Single(single) => single,
+            UsersDo::Rust(rust) => rust,
+        }
+    }
+
+    /// What users do, as a file says it; nothing when it says it otherwise.
+    pub fn into_document(self) -> Option<DocumentScenario> {
+        match self.users_do {
+            UsersDo::Document(document) => Some(document),
+            UsersDo::Single(_) | UsersDo::Rust(_) => None,
         }
     }
 
@@ -269,60 +366,91 @@ impl AimPart {
         match self.users_do {
             UsersDo::Document(document) => Arc::new(document),
             UsersDo::Single(single) => Arc::new(single),
+            UsersDo::Rust(rust) => Arc::new(rust),
         }
     }
 
     fn set_first_origin(&mut self, address: SocketAddr) {
-        if let UsersDo::Document(document) = &mut self.users_do {
-            let (host, port) = (address.ip().to_string(), address.port());
-            document.set_first_origin(Origin {
-                scheme: Scheme::Http,
-                host,
-                port,
-            });
+        let origin = Origin {
+            scheme: Scheme::Http,
+            host: address.ip().to_string(),
+            port: address.port(),
+        };
+        match &mut self.users_do {
+            UsersDo::Document(document) => document.set_first_origin(origin),
+            UsersDo::Rust(rust) => rust.set_first_origin(origin),
+            UsersDo::Single(_) => {}
         }
+    }
+
+    /// Points a scenario in Rust at what was typed, or else at what its attribute says; gives what is wrong with that.
+    fn take_target(&mut self, typed: Option<&str>, program: &str) -> Vec<Complaint> {
+        let UsersDo::Rust(scenario) = &mut self.users_do else {
+            return Vec::new();
+        };
+        let name = &self.name;
+        let outline = scenario.outline();
+        let mut complaints = Vec::new();
+        let mut refused = |address: &str, error: BaseUrlError| {
+            let shown = mask_query(address);
+            let message = format!("{shown}: {error}");
+            complaints.push(Complaint::new(message, error.remedy(&shown)));
+        };
+        let target = match (typed, outline.target) {
+            (Some("echo"), _) | (None, OutlineTarget::Echo) => Ok(None),
+            (Some(address), _) | (None, OutlineTarget::At(address)) => Ok(Some(address)),
+            (None, OutlineTarget::Unsaid) => Err(Complaint::new(
+                format!("nothing says where the requests of {name} go"),
+                format!(
+                    "name a target, as in {program} run http://127.0.0.1:8080 (or `echo`, the built-in server), or write #[scenario(base_url = \"…\")]"
+                ),
+            )),
+        };
+        match target {
+            Ok(None) => self.is_echo = true,
+            Ok(Some(address)) => {
+                if let Err(error) = scenario.set_base_url(address) {
+                    refused(address, error);
+                }
+            }
+            Err(_) => {}
+        }
+        for address in outline.origins {
+            if let Err(error) = scenario.add_origin(address) {
+                refused(address, error);
+            }
+        }
+        if let Err(errors) = scenario.open_data(&rust_source::data_folder()) {
+            let told = errors.iter();
+            complaints.extend(told.map(|error| Complaint::new(error.to_string(), error.remedy())));
+        }
+        complaints.extend(target.err());
+        complaints
     }
 }
 
-/// Reads what thresholds say; those of a scenario `beside` others name its own endpoints without its name.
-fn read_thresholds(
-    texts: Vec<ThresholdText>,
-    endpoints: &[String],
-    beside: Option<&str>,
-) -> Result<Vec<Threshold>, Problems> {
-    const KEY: &str = "threshold.expr";
-    let mut problems = Vec::new();
-    let mut thresholds = Vec::new();
-    for ThresholdText {
-        expr,
-        endpoint,
-        place,
-    } in texts
-    {
-        let endpoint = endpoint.map(|endpoint| match beside {
+/// The endpoint that a threshold of a scenario file is for, or what is wrong with it.
+///
+/// # Errors
+/// When it is no expression of a threshold.
+pub fn threshold_endpoint(expr: &str, endpoint: Option<&str>) -> Result<Option<String>, String> {
+    match Threshold::parse(expr, endpoint) {
+        Ok(threshold) => Ok(threshold.endpoint().map(str::to_owned)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The thresholds of a file; those of a scenario `beside` others name its own endpoints without its name.
+fn thresholds_of(texts: Vec<ThresholdText>, beside: Option<&str>) -> Vec<Threshold> {
+    let parse = |text: ThresholdText| {
+        let endpoint = text.endpoint.map(|endpoint| match beside {
             Some(scenario) => endpoint_beside(scenario, &endpoint),
             None => endpoint,
         });
-        match Threshold::parse(&expr, endpoint.as_deref()) {
-            Ok(threshold) => match missing_endpoint(&threshold, endpoints) {
-                None => thresholds.push(threshold),
-                Some((message, remedy)) => {
-                    problems.push(Problem::at(place, KEY, message, remedy));
-                }
-            },
-            Err(error) => problems.push(Problem::at(
-                place,
-                KEY,
-                error.to_string(),
-                "docs/scenarios.md lists all that a threshold can say",
-            )),
-        }
-    }
-    if problems.is_empty() {
-        Ok(thresholds)
-    } else {
-        Err(Problems(problems))
-    }
+        Threshold::parse(&text.expr, endpoint.as_deref())
+            .expect("the expression was found good when the file was read")
+    };
+    texts.into_iter().map(parse).collect()
 }
 
 /// What is wrong, and what to do, when a threshold speaks of an endpoint that the scenario does not have.
@@ -347,23 +475,52 @@ fn no_such_file(typed: &str) -> Option<Complaint> {
     let extension = path.extension().and_then(|extension| extension.to_str());
     if extension == Some("rs") {
         return Some(Complaint::new(
-            format!("{typed}: scenarios written in Rust cannot be run yet by this version"),
-            "write the scenario as a TOML file: docs/scenarios.md shows how",
+            format!(
+                "{typed} is a scenario in Rust, which only `run` takes: it is built first, and says nothing of the load"
+            ),
+            format!(
+                "loadforge run {typed}; to draw a load, preview its flags alone, such as loadforge preview --users 20 --ramp-to 200"
+            ),
         ));
     }
     if path.exists() {
         return None;
     }
-    // `localhost:8080/x` and `10.0.0.7` are slips for a URL, `shop.toml` is a slip for a file.
-    let like_a_host = extension != Some("toml") && typed.contains([':', '.'])
-        || typed == "localhost"
-        || typed.starts_with("localhost/");
+    let like_a_host = is_like_a_host(typed);
     let typed = mask_query(typed);
     let remedy = match like_a_host {
         true => format!("did you mean http://{typed}?"),
         false => "check the name; scenarios/examples has files to begin with".to_owned(),
     };
     Some(Complaint::new(format!("there is no file {typed}"), remedy))
+}
+
+/// `localhost:8080/x` and `10.0.0.7` are slips for a URL, `shop.toml` is a slip for a file.
+fn is_like_a_host(typed: &str) -> bool {
+    let is_file = Path::new(typed)
+        .extension()
+        .is_some_and(|extension| extension == "toml" || extension == "rs");
+    !is_file && typed.contains([':', '.'])
+        || typed == "localhost"
+        || typed.starts_with("localhost/")
+}
+
+/// What is wrong when what was typed is no target of a program's own scenarios.
+fn no_target(typed: &str) -> Option<Complaint> {
+    if typed == "echo" || typed.contains("://") {
+        return None;
+    }
+    let shown = mask_query(typed);
+    let remedy = match is_like_a_host(typed) {
+        true => format!("did you mean http://{shown}?"),
+        false => "give a URL, or `echo` for the built-in server; scenario files are for loadforge itself: loadforge run FILE".to_owned(),
+    };
+    Some(Complaint::new(
+        format!(
+            "{shown:?} is no target: this program has its own scenarios and only wants to know where their requests go"
+        ),
+        remedy,
+    ))
 }
 
 #[cfg(test)]
@@ -373,6 +530,7 @@ mod tests {
     fn refusal(typed: &str) -> String {
         match Aim::read(typed) {
             Err(AimError::Typed(complaint)) => complaint.to_string(),
+            Err(AimError::Several(complaints)) => Complaint::list(&complaints),
             Err(AimError::File(problems)) => problems.to_string(),
             Ok(_) => panic!("{typed} was taken"),
         }
@@ -389,7 +547,7 @@ mod tests {
             ("10.0.0.7", "did you mean http://10.0.0.7?"),
             ("no-such-file.toml", "scenarios/examples"),
             ("no-such-file", "scenarios/examples"),
-            ("shop.rs", "TOML"),
+            ("shop.rs", "loadforge run shop.rs"),
             ("https://a.test/", "http"),
             ("http://me:hidden@a.test/", "header"),
         ] {

@@ -88,15 +88,16 @@ pub fn time(flag: &str, text: &str) -> Result<Duration, Complaint> {
 /// # Errors
 /// As `time`, and when it is zero.
 pub fn positive_time(flag: &str, text: &str) -> Result<Duration, Complaint> {
-    let value = time(flag, text)?;
-    if value.is_zero() {
+    // 0 needs no unit to be nothing: to ask for one would only lead to the next refusal.
+    let is_bare_zero = text.trim().parse::<f64>().is_ok_and(|number| number == 0.0);
+    if is_bare_zero || time(flag, text)?.is_zero() {
         let remedy = format!("give more than nothing, such as {flag} 30s");
         return Err(Complaint::new(
             format!("{flag} {text} is no time at all"),
             remedy,
         ));
     }
-    Ok(value)
+    time(flag, text)
 }
 
 /// Reads a share of 0 to 1, written as `1%` or `0.01`.
@@ -173,7 +174,10 @@ mod tests {
             assert!(complaint.message.contains(words), "{text}: {complaint}");
             assert!(complaint.message.contains("--duration"), "{complaint}");
         }
-        assert!(positive_time("--duration", "0s").is_err());
+        for none in ["0s", "0", "0.0", "0ms"] {
+            let complaint = positive_time("--ramp-over", none).expect_err(none);
+            assert!(complaint.message.contains("no time at all"), "{complaint}");
+        }
         assert_eq!(time("--graceful-stop", "0s"), Ok(Duration::ZERO));
     }
 

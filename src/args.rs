@@ -5,8 +5,10 @@ mod load;
 
 pub use load::{CurveWord, LoadArgs};
 
+use crate::config::Places;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::{
+    ffi::OsString,
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
@@ -31,12 +33,16 @@ pub struct Args {
 pub enum Command {
     /// Run a scenario file, or put load on one URL
     Run(Box<RunArgs>),
+    /// Write a scenario to begin with
+    Init(InitArgs),
     /// Make the reports of a run again from its results directory
     Report(ReportArgs),
     /// Check a scenario file and say everything that is wrong with it
     Validate(ValidateArgs),
     /// Draw the load of a scenario file, or of flags, without running it
     Preview(Box<PreviewArgs>),
+    /// Make a scenario file of a cURL command, a HAR recording, an OpenAPI description or a Postman collection
+    Import(ImportArgs),
     /// Start the built-in HTTP server, a cheap target to aim at
     Echo(EchoArgs),
     /// Prove on this machine that the figures are right
@@ -47,9 +53,13 @@ pub enum Command {
 #[derive(Debug, ClapArgs)]
 #[command(arg_required_else_help = true, after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
-    /// A scenario file (.toml), or the URL to send GET requests to; not needed when --config names it
+    /// A scenario file (.toml, or .rs for one in Rust), or the URL to send GET requests to; not needed when --config names it
     #[arg(value_name = "SCENARIO|URL")]
     pub scenario: Option<String>,
+
+    /// Where the requests of a scenario in Rust go: a URL, or `echo` for the built-in server [default: as the scenario says]
+    #[arg(value_name = "TARGET")]
+    pub target: Option<String>,
 
     /// A TOML file whose keys are these flags, such as rate = 500; flags that are typed win over it
     #[arg(long, value_name = "FILE")]
@@ -67,7 +77,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", help_heading = REQUESTS, allow_hyphen_values = true)]
     pub graceful_stop: Option<String>,
 
-    /// Seed of all random numbers; the same seed draws the same tasks and pauses
+    /// Seed of all random numbers: the same seed draws the same --poisson arrivals with any number of workers, and with the same
+    /// number the same tasks and pauses
     #[arg(long, value_name = "N", help_heading = REQUESTS, allow_negative_numbers = true)]
     pub seed: Option<String>,
 
@@ -75,7 +86,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "SHARE", help_heading = PASS, allow_hyphen_values = true)]
     pub fail_on_error_rate: Option<String>,
 
-    /// Fail (exit code 3) unless this holds, such as 'p99<500ms'; may be given several times
+    /// Fail (exit code 3) unless this holds, such as 'p99<500ms' or 'p99<500ms@pay' for one endpoint (buyers/pay for that of one of
+    /// several scenarios); may be given several times
     #[arg(long, value_name = "EXPR", help_heading = PASS, allow_hyphen_values = true)]
     pub threshold: Vec<String>,
 
@@ -127,9 +139,29 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR", help_heading = MACHINE)]
     pub resolve: Vec<String>,
 
+    /// Put load on the URL alone, also when this program has scenarios of its own: for the self-test
+    #[arg(long, hide = true)]
+    pub url_alone: bool,
+
     /// Do not try a connection to the target before the run
     #[arg(long, help_heading = MACHINE)]
     pub no_preflight: bool,
+
+    /// Where the values of the config file stand.
+    #[arg(skip)]
+    pub places: Places,
+}
+
+/// `loadforge init`.
+#[derive(Debug, ClapArgs)]
+#[command(arg_required_else_help = true, after_help = INIT_EXAMPLES)]
+pub struct InitArgs {
+    /// What it is called; the file is NAME.toml, the crate NAME/
+    pub name: String,
+
+    /// Make a crate with a scenario in Rust instead of a TOML file
+    #[arg(long)]
+    pub rust: bool,
 }
 
 /// `loadforge report`.
@@ -155,6 +187,18 @@ pub struct ReportArgs {
 pub struct ValidateArgs {
     /// A scenario file (.toml)
     pub file: PathBuf,
+
+    /// Print the requests of one user (setup, each task once, teardown) and send nothing
+    #[arg(long, conflicts_with = "once")]
+    pub dry_run: bool,
+
+    /// Send them to the target once, and print each request with its answer
+    #[arg(long)]
+    pub once: bool,
+
+    /// With --once, take this address for a name and port; may be given several times
+    #[arg(long, value_name = "HOST:PORT:ADDR", requires = "once")]
+    pub resolve: Vec<String>,
 }
 
 /// `loadforge preview`.
@@ -172,6 +216,46 @@ pub struct PreviewArgs {
     /// Write a page with the curve, - for standard output [without a name: preview.html]
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "preview.html")]
     pub html: Option<PathBuf>,
+
+    /// A TOML file whose keys are flags of run, such as rate = 500; flags that are typed win over it
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Taken so that a command line of run can be previewed: chance does not move a curve
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub seed: Option<String>,
+
+    /// Where the values of the config file stand.
+    #[arg(skip)]
+    pub places: Places,
+}
+
+/// `loadforge import`.
+#[derive(Debug, ClapArgs)]
+#[command(arg_required_else_help = true, after_help = IMPORT_EXAMPLES)]
+pub struct ImportArgs {
+    /// What it is made of
+    pub kind: ImportWord,
+
+    /// The file, - for standard input, or the cURL command itself
+    #[arg(value_name = "FILE|TEXT", allow_hyphen_values = true)]
+    pub input: OsString,
+
+    /// The scenario file to write; one that is there is not overwritten [default: standard output]
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// Name of the scenario [default: the input's own name, or its host]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub name: Option<String>,
+
+    /// Where requests go, instead of where most of them went: http://host:port, with a path or without
+    #[arg(long, value_name = "URL", allow_hyphen_values = true)]
+    pub base_url: Option<String>,
+
+    /// Take the pictures, styles, scripts, fonts and media of a recording, too
+    #[arg(long)]
+    pub static_assets: bool,
 }
 
 /// `loadforge echo`.
@@ -282,6 +366,20 @@ fn own_address(text: &str) -> Result<IpAddr, String> {
     }
 }
 
+/// What a scenario is made of, as words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImportWord {
+    /// cURL commands, as browsers copy them ("Copy as cURL")
+    Curl,
+    /// A HAR recording, as network panels of browsers export it
+    Har,
+    /// An OpenAPI description, 3.0 or 3.1, in JSON or YAML
+    #[value(name = "openapi")]
+    OpenApi,
+    /// A Postman collection, exported as v2.1
+    Postman,
+}
+
 /// What freezes are counted from, as words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StallFromWord {
@@ -324,6 +422,14 @@ pub enum FormatWord {
     Csv,
 }
 
+const VALIDATE_EXAMPLES: &str = "\
+Examples:
+  loadforge validate shop.toml              all that is wrong with it, or what it would do
+  loadforge validate shop.toml --dry-run    the requests as they would leave; captured values stand as <name>
+  loadforge validate shop.toml --once       every step against the target, with its answer
+
+Without a flag nothing is sent. Exit code 0 when the file is good, 2 when it is not, 3 when a step of --once failed.";
+
 const REQUESTS: &str = "Requests and chance";
 const PASS: &str = "Pass or fail";
 const RESULTS: &str = "Results";
@@ -336,8 +442,10 @@ First steps:
   loadforge run scenarios/examples/quickstart.toml   a whole run against the built-in server
   loadforge run http://127.0.0.1:8080/               ten users for ten seconds, no file needed
   loadforge run http://127.0.0.1:8080/ --rate 500    500 requests a second, whatever the answers do
+  loadforge init shop                                shop.toml to begin with; --rust for one in Rust
   loadforge preview shop.toml                        the load over time, drawn
   loadforge validate shop.toml                       everything that is wrong with a scenario file
+  loadforge import har recording.har                 a scenario file of what a browser recorded
   loadforge report results/shop-20261121T093000Z     its reports once more
 
 Each command explains itself: loadforge run --help
@@ -356,6 +464,8 @@ Examples:
       the load as the file's [load] says
   loadforge run shop.toml --users 200 --duration 5m
       flags win over the file
+  loadforge run shop.rs http://127.0.0.1:8080/ --users 20
+      a scenario written in Rust, built first: `loadforge init shop --rust` writes one to begin with
   loadforge run http://127.0.0.1:8080/ --users 1 --ramp-to 100 --ramp-over 30s --duration 1m
       from 1 user to 100 in half a minute, then half a minute of 100
   loadforge run http://127.0.0.1:8080/ --rate 500 --max-users 200 --warmup 5s --duration 1m
@@ -375,6 +485,13 @@ With --users each user waits for its answer before it goes on (the closed model)
 With --rate work begins on time whatever the target does (the open model): what a slow target delays is in the figures.
 Ctrl-C ends a run in good order and writes its report; a second one ends it at once.";
 
+const INIT_EXAMPLES: &str = "\
+Examples:
+  loadforge init shop            shop.toml, which runs as it is
+  loadforge init shop --rust     shop/, a crate whose program has the whole command line
+
+Nothing that is there already is written over.";
+
 const REPORT_EXAMPLES: &str = "\
 Examples:
   loadforge report results/shop-20261121T093000Z
@@ -383,20 +500,28 @@ Examples:
 A run that was killed can be reported too, up to its last whole second.
 The verdict is printed as ever and the exit code is 0; 3 and 4 are for `run`.";
 
-const VALIDATE_EXAMPLES: &str = "\
-Examples:
-  loadforge validate scenarios/examples/shop.toml
-
-Nothing is sent. Exit code 0 when the file is good, 2 when it is not.";
-
 const PREVIEW_EXAMPLES: &str = "\
 Examples:
   loadforge preview scenarios/examples/ramp.toml
   loadforge preview --rate 100 --pattern diurnal --amplitude 80 --period 24h --duration 48h
+  loadforge preview --config nightly.toml       what a run with the same file would ask for
   loadforge preview shop.toml --html            writes preview.html
   loadforge preview shop.toml --html - > a.html
 
 Nothing is sent. It takes the load flags of `run`.";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  loadforge import curl \"curl 'http://127.0.0.1:8080/products' -H 'accept: application/json'\"
+      the scenario on standard output
+  loadforge import curl - --out shop.toml            a command from standard input
+  loadforge import har recording.har --out shop.toml --base-url http://127.0.0.1:8080
+      a recording of the real shop, aimed at a copy of it
+  loadforge import openapi openapi.yaml --out api.toml
+  loadforge import postman shop.postman_collection.json --out shop.toml
+
+Tokens, passwords and keys are not written: the file has ${NAME} in their place and says what to export.
+Everything else that was left out or changed is said on standard error. Then: loadforge validate shop.toml";
 
 const ECHO_EXAMPLES: &str = "\
 Examples:
@@ -413,6 +538,8 @@ With fewer threads than CPUs, the last 100 µs before an answer are not slept, s
 It answers any path. Some mean more:
   /status/404     this status            /bytes/1000     a body of this size
   /delay/5ms      this much later        /echo           the request's own body
+  /login          a token and a cookie   /headers        the request's own headers, as JSON
+  /redirect?to=/path     302 to that path
   /stats          requests and connections so far, as JSON
   /.loadforge/counts     everything counted so far, by status and in bytes; writes --arrivals out";
 

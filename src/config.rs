@@ -1,9 +1,14 @@
 //! `--config FILE`: a TOML file whose keys are the long flags of `run`. It becomes words of a command line, which are read
-//! together with the typed ones. Neighbours: `args.rs` says which flags there are, `lib.rs` calls.
-//! Invariant: a typed flag wins over the file, and with it go the file's flags that would contradict it.
+//! together with the typed ones. Neighbours: `args.rs` says which flags there are, `lib.rs` calls, `places.rs` remembers
+//! where each value stands. Invariant: a typed flag wins over the file, and with it go the file's flags that would
+//! contradict it.
+
+mod places;
+
+pub use places::Places;
 
 use crate::{
-    args::Args,
+    args::{Args, Command as Typed},
     complaint::{CommandError, Complaint},
     load::kind::{Kind, SHAPE_FLAGS},
 };
@@ -27,14 +32,30 @@ const RATE_FLAGS: [&str; 3] = ["rate", "poisson", "max-users"];
 /// When the file cannot be read or anything in it is wrong; all of it is told.
 pub fn apply(path: &Path, typed: &[OsString]) -> Result<Args, CommandError> {
     let text = read(path).map_err(CommandError::bad_input)?;
-    let words = words(path, &text, typed).map_err(CommandError::bad_input)?;
+    let (words, places) = words(path, &text, typed).map_err(CommandError::bad_input)?;
     // `loadforge run`, the file's words, then all else that was typed.
     let (head, rest) = typed.split_at(2.min(typed.len()));
     let all = head.iter().chain(&words).chain(rest);
-    Args::try_parse_from(all).map_err(|error| {
-        let text = error.to_string();
-        CommandError::bad_input(format!("{}: {}", path.display(), text.trim_end()))
-    })
+    let mut args = Args::try_parse_from(all).map_err(|error| refused(&error, &places, path))?;
+    match &mut args.command {
+        Typed::Run(run) => run.places = places,
+        Typed::Preview(preview) => preview.places = places,
+        _ => unreachable!("only these two commands take --config"),
+    }
+    Ok(args)
+}
+
+/// What the words of a file come to when they cannot be had together. The typed ones have been read before: by themselves
+/// they are sound.
+fn refused(error: &clap::Error, places: &Places, path: &Path) -> CommandError {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first);
+    let remedy = "take one of them out of the file; `loadforge run --help` says what each is for";
+    match places.part(None, vec![Complaint::new(message, remedy)]).0 {
+        Some(problems) => CommandError::bad_input(problems),
+        None => CommandError::bad_input(format!("{}: {}", path.display(), text.trim_end())),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Complaint> {
@@ -54,17 +75,23 @@ fn read(path: &Path) -> Result<String, Complaint> {
     })
 }
 
-/// The words that a file stands for, as far as typed ones leave room for them.
-fn words(path: &Path, text: &str, typed: &[OsString]) -> Result<Vec<OsString>, Problems> {
+/// The words that a file stands for, as far as typed ones leave room for them, and where they stand. A command that takes
+/// fewer flags than `run` is given those it takes.
+fn words(path: &Path, text: &str, typed: &[OsString]) -> Result<(Vec<OsString>, Places), Problems> {
     let mut program = Args::command();
     program.build();
     let run = program
         .find_subcommand("run")
         .expect("there is a command `run`");
+    let command = typed.get(1).and_then(|name| program.find_subcommand(name));
+    let takes = |flag: &str| {
+        let mut own = command.unwrap_or(run).get_arguments();
+        own.any(|arg| flag_of(arg) == flag)
+    };
     let matches = program.clone().try_get_matches_from(typed);
     let matches = matches.ok().and_then(|mut all| {
-        let (_, run) = all.remove_subcommand()?;
-        Some(run)
+        let (_, typed) = all.remove_subcommand()?;
+        Some(typed)
     });
     let file = File { path, text, run };
     let (tree, errors) = DeTable::parse_recoverable(text);
@@ -102,20 +129,42 @@ fn words(path: &Path, text: &str, typed: &[OsString]) -> Result<Vec<OsString>, P
         return Err(Problems(problems));
     }
     let pattern = entries.iter().find(|entry| entry.flag == "pattern");
-    let pattern =
-        pattern.and_then(|entry| entry.words.first()?.to_str()?.strip_prefix("--pattern="));
-    let replaced = Replaced::by(run, matches.as_ref(), pattern.map(Kind::named));
-    let kept = entries
-        .into_iter()
-        .filter(|entry| replaced.leaves(entry.flag));
-    Ok(kept.flat_map(|entry| entry.words).collect())
+    let pattern = pattern.and_then(|entry| Some(Kind::named(&entry.values.first()?.typed)));
+    let replaced = Replaced::by(command.unwrap_or(run), matches.as_ref(), pattern);
+    entries.retain(|entry| replaced.leaves(entry.flag) && takes(entry.flag));
+    let mut places = Places::default();
+    let mut words = Vec::new();
+    for Entry { flag, key, values } in entries {
+        for Value { typed, word, span } in values {
+            let written = text.get(span.clone()).unwrap_or_default();
+            places.add(flag, &key, &typed, written, file.place(&span));
+            words.push(word);
+        }
+    }
+    Ok((words, places))
+}
+
+/// The long flag of an argument, or `scenario`.
+fn flag_of(arg: &Arg) -> &str {
+    arg.get_long().unwrap_or(arg.get_id().as_str())
 }
 
 /// One key of the file.
 struct Entry<'a> {
     /// The long flag, or `scenario`.
     flag: &'a str,
-    words: Vec<OsString>,
+    /// The key as it is written.
+    key: String,
+    values: Vec<Value>,
+}
+
+/// One value of a key: one, or several of a list, or none of a switch that is off.
+struct Value {
+    /// As it would be typed behind the flag.
+    typed: String,
+    /// With its flag, as one word.
+    word: OsString,
+    span: Range<usize>,
 }
 
 struct File<'a> {
@@ -136,7 +185,6 @@ impl<'a> File<'a> {
             .get_arguments()
             .filter(|arg| !matches!(arg.get_id().as_str(), "help" | "config"))
             .collect();
-        let flag_of = |arg: &'a Arg| arg.get_long().unwrap_or(arg.get_id().as_str());
         let Some(arg) = known.iter().find(|arg| flag_of(arg) == name) else {
             let closest = known
                 .iter()
@@ -158,23 +206,31 @@ impl<'a> File<'a> {
         };
         let flag = flag_of(arg);
         self.values(arg, flag, value)
-            .map(|words| Entry { flag, words })
+            .map(|values| Entry {
+                flag,
+                key: key.get_ref().to_string(),
+                values,
+            })
             .map_err(|(message, remedy)| {
                 Box::new(self.problem(&value.span(), key.get_ref(), message, remedy))
             })
     }
 
-    /// The words of one key, or what is wrong with its value and the remedy.
+    /// The values of one key, or what is wrong with it and the remedy.
     fn values(
         &self,
         arg: &Arg,
         flag: &str,
         value: &Spanned<DeValue<'_>>,
-    ) -> Result<Vec<OsString>, (String, String)> {
+    ) -> Result<Vec<Value>, (String, String)> {
         let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
         if is_switch {
             return match value.get_ref() {
-                DeValue::Boolean(true) => Ok(vec![format!("--{flag}").into()]),
+                DeValue::Boolean(true) => Ok(vec![Value {
+                    typed: String::new(),
+                    word: format!("--{flag}").into(),
+                    span: value.span(),
+                }]),
                 DeValue::Boolean(false) => Ok(Vec::new()),
                 other => Err((
                     format!(
@@ -186,9 +242,11 @@ impl<'a> File<'a> {
             };
         }
         let is_list = matches!(arg.get_action(), ArgAction::Append);
-        let items: Vec<String> = match value.get_ref() {
+        let items: Vec<(String, Range<usize>)> = match value.get_ref() {
             DeValue::Array(items) if is_list => {
-                let texts = items.iter().map(|item| plain(item.get_ref()));
+                let texts = items
+                    .iter()
+                    .map(|item| Some((plain(item.get_ref())?, item.span())));
                 texts.collect::<Option<_>>().ok_or_else(|| {
                     (
                         format!("`{flag}` is a list of texts, and something else is in it"),
@@ -196,20 +254,24 @@ impl<'a> File<'a> {
                     )
                 })?
             }
-            other => vec![plain(other).ok_or_else(|| {
-                let wanted = if is_list {
-                    "a text or a list of texts"
-                } else {
-                    "a text or a number"
-                };
-                (
-                    format!("`{flag}` is {wanted}, and this is {}", kind_words(other)),
-                    format!("write {flag} = \"…\", as you would type it after --{flag}"),
-                )
-            })?],
+            other => vec![
+                plain(other)
+                    .map(|text| (text, value.span()))
+                    .ok_or_else(|| {
+                        let wanted = if is_list {
+                            "a text or a list of texts"
+                        } else {
+                            "a text or a number"
+                        };
+                        (
+                            format!("`{flag}` is {wanted}, and this is {}", kind_words(other)),
+                            format!("write {flag} = \"…\", as you would type it after --{flag}"),
+                        )
+                    })?,
+            ],
         };
         let possible = arg.get_possible_values();
-        for item in &items {
+        for (item, _) in &items {
             let parts = || item.split(',').map(str::trim);
             if !possible.is_empty()
                 && !parts().all(|part| possible.iter().any(|value| value.matches(part, false)))
@@ -221,13 +283,19 @@ impl<'a> File<'a> {
                 ));
             }
         }
-        let placed = items.into_iter().map(|item| self.placed(flag, item));
-        Ok(match arg.is_positional() {
-            true => placed.map(OsString::from).collect(),
-            false => placed
-                .map(|item| format!("--{flag}={item}").into())
-                .collect(),
-        })
+        let values = items.into_iter().map(|(typed, span)| {
+            let typed = self.placed(flag, typed);
+            let word = match arg.is_positional() {
+                true => typed.clone(),
+                false => format!("--{flag}={typed}"),
+            };
+            Value {
+                typed,
+                word: word.into(),
+                span,
+            }
+        });
+        Ok(values.collect())
     }
 
     /// File names begin where the config file is.
@@ -239,9 +307,30 @@ impl<'a> File<'a> {
             _ => false,
         };
         let dir = self.path.parent().unwrap_or(Path::new(""));
-        match is_file {
+        let placed = match is_file {
             true => dir.join(&item).display().to_string(),
             false => item,
+        };
+        // As a word of its own it would be taken for a flag.
+        match flag == "scenario" && placed.starts_with('-') {
+            true => format!("./{placed}"),
+            false => placed,
+        }
+    }
+
+    /// Where a span of the file is.
+    fn place(&self, span: &Range<usize>) -> Place {
+        let at = span.start.min(self.text.len());
+        let before = self.text.get(..at).unwrap_or_default();
+        let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = self.text[begin..].lines().next().unwrap_or_default();
+        let meant = self.text.get(at..span.end.min(begin + line.len()));
+        Place {
+            file: self.path.display().to_string(),
+            line: before.matches('\n').count() + 1,
+            column: self.text[begin..at].chars().count() + 1,
+            width: meant.map_or(1, |meant| meant.chars().count().max(1)),
+            source_line: line.to_owned(),
         }
     }
 
@@ -252,19 +341,7 @@ impl<'a> File<'a> {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Problem {
-        let at = span.start.min(self.text.len());
-        let before = self.text.get(..at).unwrap_or_default();
-        let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = self.text[begin..].lines().next().unwrap_or_default();
-        let meant = self.text.get(at..span.end.min(begin + line.len()));
-        let place = Place {
-            file: self.path.display().to_string(),
-            line: before.matches('\n').count() + 1,
-            column: self.text[begin..at].chars().count() + 1,
-            width: meant.map_or(1, |meant| meant.chars().count().max(1)),
-            source_line: line.to_owned(),
-        };
-        Problem::at(place, key, message, remedy)
+        Problem::at(self.place(span), key, message, remedy)
     }
 }
 
@@ -304,7 +381,7 @@ impl Replaced {
         let is_typed = |arg: &&Arg| {
             matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine)
         };
-        let name = |arg: &Arg| arg.get_long().unwrap_or(arg.get_id().as_str()).to_owned();
+        let name = |arg: &Arg| flag_of(arg).to_owned();
         let typed: Vec<&Arg> = run.get_arguments().filter(is_typed).collect();
         let mut flags: Vec<String> = typed.iter().map(|arg| name(arg)).collect();
         for arg in &typed {
@@ -346,7 +423,6 @@ impl Replaced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::Command as Typed;
 
     /// What `loadforge run --config FILE` and more words come to.
     fn applied(text: &str, more: &str) -> Result<crate::args::RunArgs, String> {
@@ -407,6 +483,36 @@ mod tests {
                 "{spike}"
             );
         }
+    }
+
+    #[test]
+    fn a_scenario_cannot_pass_for_a_flag() {
+        let path = Path::new("a.toml");
+        for (written, typed) in [
+            ("--no-preflight", "./--no-preflight"),
+            ("-v", "./-v"),
+            ("--output=a://b", "./--output=a://b"),
+            ("shop.toml", "shop.toml"),
+        ] {
+            let text = format!("scenario = {written:?}\n");
+            let run = ["loadforge", "run"].map(OsString::from);
+            let (words, _) = words(path, &text, &run).expect("a good file");
+            assert_eq!(words, [typed]);
+        }
+    }
+
+    #[test]
+    fn flags_that_cannot_stand_together_are_told_with_their_line() {
+        let text = "rate = 5\nverbose = true\nquiet = true\n";
+        let said = applied(text, "").expect_err("either the one or the other");
+        assert!(
+            said.contains("a.toml:3:9") && said.contains("= key: quiet"),
+            "{said}"
+        );
+        assert!(
+            said.contains("quiet") && said.contains("= help: "),
+            "{said}"
+        );
     }
 
     #[test]

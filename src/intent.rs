@@ -7,9 +7,11 @@ use crate::{
     amounts,
     args::{FormatWord, RunArgs, TransportWord, WireWord},
     complaint::{CommandError, Complaint},
+    config::Places,
     cpus::{self, Placement},
     load::{Load, LoadSpec},
     mask::mask_query,
+    program::Program,
     resolve::Override,
     sources,
 };
@@ -98,10 +100,17 @@ impl Intent {
     ///
     /// # Errors
     /// When any of it makes no sense; all of it is told.
-    pub fn read(args: &RunArgs, here: &Here) -> Result<(Aim, Intent), CommandError> {
-        let mut told = Told::default();
+    pub fn read(
+        args: &RunArgs,
+        here: &Here,
+        program: Program,
+    ) -> Result<(Aim, Intent), CommandError> {
+        let mut told = Told {
+            places: args.places.clone(),
+            ..Told::default()
+        };
         let typed = args.scenario.as_deref().unwrap_or_default();
-        let aim = told.keep(Aim::read(typed));
+        let aim = told.keep(program.aim(args));
         let load = match &aim {
             Some(aim) => aim.decide_load(&args.load, &mut told.complaints),
             // The file is wrong and that has been told; the flags are still checked.
@@ -136,7 +145,7 @@ impl Intent {
         });
         let aim = told.into_result(aim)?;
         let intent = Intent {
-            source: mask_query(typed),
+            source: mask_query(if typed.is_empty() { &aim.name } else { typed }),
             load,
             allow_invalid: args.allow_invalid,
             thresholds: aim.thresholds.iter().cloned().chain(thresholds).collect(),
@@ -168,14 +177,19 @@ impl Intent {
 struct Told {
     /// What is wrong with the file comes first: it is the longer text.
     file: Option<Problems>,
+    /// What is wrong with the name of the file, or the URL.
+    scenario: Option<Complaint>,
     complaints: Vec<Complaint>,
+    /// Where those complaints belong that are about a config file.
+    places: Places,
 }
 
 impl Told {
     fn keep(&mut self, read: Result<Aim, AimError>) -> Option<Aim> {
         match read {
             Ok(aim) => return Some(aim),
-            Err(AimError::Typed(complaint)) => self.complaints.push(complaint),
+            Err(AimError::Typed(complaint)) => self.scenario = Some(complaint),
+            Err(AimError::Several(mut several)) => self.complaints.append(&mut several),
             Err(AimError::File(problems)) => self.file = Some(problems),
         }
         None
@@ -194,9 +208,7 @@ impl Told {
 
     fn into_result(self, aim: Option<Aim>) -> Result<Aim, CommandError> {
         let mut texts: Vec<String> = self.file.iter().map(ToString::to_string).collect();
-        if !self.complaints.is_empty() {
-            texts.push(Complaint::list(&self.complaints));
-        }
+        texts.extend(self.places.texts(self.scenario, self.complaints));
         aim.filter(|_| texts.is_empty())
             .ok_or_else(|| CommandError::bad_input(texts.join("\n\n")))
     }
@@ -240,35 +252,14 @@ fn place(args: &RunArgs, here: &Here, beside_target: bool, told: &mut Told) -> P
 }
 
 fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override> {
-    let mut overrides = Vec::new();
-    for text in &args.resolve {
-        match Override::parse(text) {
-            Ok(read) => overrides.push(read),
-            Err(complaint) => told.complaints.push(complaint),
-        }
-    }
-    let Some(aim) = aim else { return overrides };
-    let origins = aim.origins();
-    for unused in overrides
-        .iter()
-        .filter(|known| !origins.iter().any(|o| known.fits(o)))
-    {
-        let origins: Vec<String> = origins
-            .iter()
-            .map(|origin| aim.mask.apply(&origin.to_string()))
-            .collect();
-        told.complaints.push(Complaint::new(
-            format!(
-                "--resolve {}:{} is for a host and port that no request goes to",
-                unused.host, unused.port
-            ),
-            format!(
-                "requests go to {}; write its host and port",
-                origins.join(", ")
-            ),
-        ));
-    }
-    overrides
+    let origins = aim.map(Aim::origins);
+    let mask = aim.map(|aim| aim.mask.clone()).unwrap_or_default();
+    Override::read_all(
+        &args.resolve,
+        origins.as_deref(),
+        &mask,
+        &mut told.complaints,
+    )
 }
 
 fn typed_thresholds(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Threshold> {
@@ -276,7 +267,8 @@ fn typed_thresholds(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<T
     for text in &args.threshold {
         match Threshold::parse(text, None) {
             Ok(threshold) => {
-                let missing = aim.and_then(|aim| missing_endpoint(&threshold, &aim.endpoints()));
+                let known = aim.filter(|aim| !aim.names_are_open());
+                let missing = known.and_then(|aim| missing_endpoint(&threshold, &aim.endpoints()));
                 told.complaints
                     .extend(missing.map(|(message, remedy)| Complaint::new(message, remedy)));
                 thresholds.push(threshold);

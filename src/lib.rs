@@ -19,20 +19,69 @@ mod load;
 mod machine;
 mod mask;
 mod preflight;
+mod program;
 mod resolve;
+mod rust_source;
 mod selftest;
 mod sources;
 mod target;
 
 pub mod prelude;
 
-use clap::Parser;
-use std::{ffi::OsString, path::Path, process::ExitCode};
+pub use loadforge_scenarios::{rust_scenario, testing};
+pub use serde_json;
+
+use program::Program;
+use rust_scenario::Offered;
+use std::{ffi::OsString, process::ExitCode};
+
+/// Makes a program of scenarios: `loadforge::main!(Shopper);` stands where `fn main` would. The program has the whole command line
+/// of `loadforge`, and `run` means its scenarios: `shopper run http://127.0.0.1:8080/ --users 10`.
+///
+/// Several share the load by weight, side by side: `loadforge::main!(Browser = 3, Buyer = 1);`. Of a rate each gets exactly its
+/// part; a constant number of users is divided into whole ones that add up; users of a curve are rounded scenario by scenario.
+#[macro_export]
+macro_rules! main {
+    (@weight) => {
+        1
+    };
+    (@weight $weight:expr) => {
+        const {
+            let weight: u32 = $weight;
+            ::core::assert!(weight > 0, "a scenario of weight 0 would never run: leave it out, or give it a weight of at least 1");
+            weight
+        }
+    };
+    () => {
+        ::core::compile_error!("name the scenarios: loadforge::main!(Shopper); or with weights: loadforge::main!(Browser = 3, Buyer = 1);");
+        fn main() {}
+    };
+    ($($scenario:ty $(= $weight:expr)?),+ $(,)?) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::command_line_of(::std::vec![$($crate::rust_scenario::Offered {
+                scenario: $crate::rust_scenario::RustScenario::of::<$scenario>(),
+                weight: $crate::main!(@weight $($weight)?),
+            }),+])
+        }
+    };
+}
+
+/// The page's examples are compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/rust.md")]
+struct RustPage;
 
 /// Reads the process's arguments, does what they ask and gives back the exit code.
 pub fn command_line() -> ExitCode {
+    command_line_of(Vec::new())
+}
+
+/// The same for a program with scenarios of its own; `main!` calls it.
+#[doc(hidden)]
+pub fn command_line_of(own: Vec<Offered>) -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let args = match args::Args::try_parse_from(&typed) {
+    let program = Program::new(&typed, own);
+    let args = match program.parse(&typed) {
         Ok(args) => args,
         Err(error) => {
             // The terminal may be gone; there is nobody left to tell.
@@ -46,16 +95,16 @@ pub fn command_line() -> ExitCode {
             .into();
         }
     };
-    let outcome = match &args.command {
-        args::Command::Run(run) => match &run.config {
-            None => commands::run::run(run),
-            Some(path) => run_by_config(path, &typed),
-        },
-        args::Command::Preview(preview) => commands::preview::preview(preview),
-        args::Command::Report(report) => commands::report::report(report),
-        args::Command::Validate(validate) => commands::validate::validate(validate),
-        args::Command::Echo(echo) => commands::echo::echo(echo),
-        args::Command::Selftest(selftest) => commands::selftest::selftest(selftest),
+    let config = match &args.command {
+        args::Command::Run(run) => run.config.as_deref(),
+        args::Command::Preview(preview) => preview.config.as_deref(),
+        _ => None,
+    };
+    let outcome = match config {
+        None => carry_out(&args.command, program),
+        Some(path) => {
+            config::apply(path, &typed).and_then(|args| carry_out(&args.command, program))
+        }
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -66,10 +115,18 @@ pub fn command_line() -> ExitCode {
     }
 }
 
-/// `loadforge run --config FILE`: the same command with the file's words put in.
-fn run_by_config(path: &Path, typed: &[OsString]) -> Result<exit::Exit, complaint::CommandError> {
-    match config::apply(path, typed)?.command {
-        args::Command::Run(run) => commands::run::run(&run),
-        _ => unreachable!("the second word is still `run`"),
+fn carry_out(
+    command: &args::Command,
+    program: Program,
+) -> Result<exit::Exit, complaint::CommandError> {
+    match command {
+        args::Command::Run(run) => commands::run::run(run, program),
+        args::Command::Preview(preview) => commands::preview::preview(preview, program),
+        args::Command::Init(init) => commands::init::init(init),
+        args::Command::Import(import) => commands::import::import(import),
+        args::Command::Report(report) => commands::report::report(report),
+        args::Command::Validate(validate) => commands::validate::validate(validate),
+        args::Command::Echo(echo) => commands::echo::echo(echo),
+        args::Command::Selftest(selftest) => commands::selftest::selftest(selftest),
     }
 }

@@ -1,7 +1,7 @@
 //! Names to addresses, once, before the fork: workers never look a name up. Neighbours: `commands/run.rs` calls it,
 //! `intent.rs` reads `--resolve`. Invariant: every origin gets at least one address, in the order the system prefers.
 
-use crate::complaint::Complaint;
+use crate::{complaint::Complaint, mask::Mask};
 use loadforge_scenarios::Origin;
 use std::{
     fmt, io,
@@ -59,6 +59,45 @@ impl Override {
             port,
             address,
         })
+    }
+
+    /// Reads what was typed after each `--resolve`; one that is wrong, or that no request to the `origins` needs, is complained of.
+    pub fn read_all(
+        typed: &[String],
+        origins: Option<&[Origin]>,
+        mask: &Mask,
+        complaints: &mut Vec<Complaint>,
+    ) -> Vec<Override> {
+        let mut overrides = Vec::new();
+        for text in typed {
+            match Override::parse(text) {
+                Ok(read) => overrides.push(read),
+                Err(complaint) => complaints.push(complaint),
+            }
+        }
+        let Some(origins) = origins else {
+            return overrides;
+        };
+        for unused in overrides
+            .iter()
+            .filter(|known| !origins.iter().any(|o| known.fits(o)))
+        {
+            let origins: Vec<String> = origins
+                .iter()
+                .map(|origin| mask.apply(&origin.to_string()))
+                .collect();
+            complaints.push(Complaint::new(
+                format!(
+                    "--resolve {}:{} is for a host and port that no request goes to",
+                    unused.host, unused.port
+                ),
+                format!(
+                    "requests go to {}; write its host and port",
+                    origins.join(", ")
+                ),
+            ));
+        }
+        overrides
     }
 
     /// Whether it holds for this origin.

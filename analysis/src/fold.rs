@@ -9,10 +9,13 @@ mod phases;
 
 use crate::{
     EndpointSummary, EndpointWindow, ErrorCount, Event, EventKind, JudgeFacts, LatencyHistogram,
-    MAX_ENDPOINTS, OTHER_ENDPOINT, RateSummary, RequestTotals, RunHistograms, RunInfo, RunOutcome,
-    RunSummary, SUMMARY_SCHEMA, Snapshot, Threshold, ThresholdResult, Totals, UserPeaks, Verdict,
-    VerdictLevel, WindowCounts, judge, method_word,
-    window::{add_detail, per_second, share},
+    MAX_ENDPOINTS, NotSentOf, OTHER_ENDPOINT, RateSummary, RequestTotals, RunHistograms, RunInfo,
+    RunOutcome, RunSummary, SUMMARY_SCHEMA, Snapshot, Threshold, ThresholdResult, Totals,
+    UserPeaks, Verdict, VerdictLevel, WindowCounts,
+    groups::Groups,
+    judge, method_word,
+    metrics::Metrics,
+    window::{add_error, per_second, share},
 };
 use generator::{GeneratorFold, WorkerFold};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
@@ -36,6 +39,8 @@ pub struct RunFacts<'a> {
 pub struct RunFold {
     histograms: RunHistograms,
     endpoints: Vec<EndpointFold>,
+    groups: Groups,
+    metrics: Metrics,
     counts: WindowCounts,
     status: BTreeMap<u16, u64>,
     errors: Vec<ErrorCount>,
@@ -45,6 +50,8 @@ pub struct RunFold {
     duration_s: f64,
     peak_users: u64,
     measured: MeasuredFold,
+    /// Measured arrivals not sent, by scenario.
+    not_sent_of: BTreeMap<u8, u64>,
     phases: Vec<PhaseFold>,
     generator: GeneratorFold,
 }
@@ -97,12 +104,21 @@ impl RunFold {
         self.histograms.service.add(&snapshot.latency.service);
         self.histograms.lag.add(&snapshot.latency.lag);
         add_map(&mut self.status, &snapshot.status);
+        add_map(&mut self.not_sent_of, &snapshot.not_sent_of);
         for error in &snapshot.errors {
-            add_detail(&mut self.errors, error.kind, &error.detail, error.count);
+            add_error(&mut self.errors, error);
         }
         for endpoint in &snapshot.endpoints {
             self.endpoint(endpoint).add(endpoint);
         }
+        snapshot
+            .groups
+            .iter()
+            .for_each(|group| self.groups.add(group));
+        snapshot
+            .metrics
+            .iter()
+            .for_each(|metric| self.metrics.add(metric));
     }
 
     /// The latencies of all measured requests so far.
@@ -141,6 +157,8 @@ impl RunFold {
             service_ms: self.histograms.service.percentiles(),
             lag_ms: self.histograms.lag.percentiles(),
             endpoints: self.endpoint_summaries(measured.seconds),
+            groups: self.groups.summaries(measured.seconds),
+            metrics: self.metrics.summaries(measured.seconds),
             phases: self.phases.iter().map(PhaseFold::summary).collect(),
             measured,
             errors: self.error_list(),
@@ -165,6 +183,7 @@ impl RunFold {
             &JudgeFacts {
                 busy_share,
                 conservation,
+                not_sent_of: self.not_sent_of(info),
             },
         );
         summary.thresholds = info
@@ -186,6 +205,20 @@ impl RunFold {
             "the seconds add up to ok {} + failed {} and the run's totals are ok {} + failed {}",
             seconds.0, seconds.1, totals.ok, totals.failed
         ))
+    }
+
+    /// The scenarios that had arrivals not sent, where several run side by side.
+    fn not_sent_of(&self, info: &RunInfo) -> Vec<NotSentOf> {
+        let told = self.not_sent_of.iter();
+        told.filter_map(|(part, count)| {
+            let part = info.parts.get(usize::from(*part))?;
+            Some(NotSentOf {
+                name: part.name.clone(),
+                max_users: part.max_users,
+                count: *count,
+            })
+        })
+        .collect()
     }
 
     fn request_totals(&self, totals: Totals, rps_mean: f64) -> RequestTotals {

@@ -243,6 +243,7 @@ fn failures_without_a_detail_are_still_counted_in_the_run() {
         kind: ErrorKind::Reset,
         detail: NO_DETAIL.to_owned(),
         count: 2,
+        without_request: 0,
     };
     assert_eq!(summary.errors, [expected]);
 }

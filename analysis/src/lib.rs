@@ -1,25 +1,32 @@
 //! What the figures mean: histograms, one-second windows, the run's summary, its verdict and its thresholds.
 //! Reads records and knows nothing of sockets, processes or screens.
 //!
-//! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots), `summary.rs`,
+//! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots) with `groups.rs` and `metrics.rs`, `summary.rs`,
 //! `fold.rs` and `fold/` (snapshots to a summary), `verdict.rs`, `threshold.rs`. `docs/accuracy.md` gives the reasons.
 
 #![forbid(unsafe_code)]
 
 mod conservation;
 mod fold;
+mod groups;
 mod histogram;
+mod metrics;
 mod run_info;
 #[cfg(test)]
 mod sample;
 mod snapshot;
 mod summary;
 mod threshold;
+mod values;
 mod verdict;
 mod window;
 
 pub use fold::{RunFacts, RunFold};
+pub use groups::{GroupRow, GroupSummary, GroupWindow, MAX_GROUPS};
 pub use histogram::LatencyHistogram;
+pub use metrics::{
+    MAX_METRICS, MetricFigures, MetricRow, MetricSummary, MetricTally, MetricWindow,
+};
 pub use run_info::{Machine, PartInfo, PhaseInfo, RUN_SCHEMA, RunInfo};
 pub use snapshot::{
     EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LoadPhase, Phase,
@@ -31,9 +38,10 @@ pub use summary::{
     ThresholdResult, UserPeaks, Verdict, VerdictLevel, method_word,
 };
 pub use threshold::{Threshold, ThresholdError};
+pub use values::ValueHistogram;
 pub use verdict::{
     BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_REQUESTS, LAG_SHARE, NOT_SENT_SHARE,
-    STEAL_PERCENT, judge,
+    NotSentOf, STEAL_PERCENT, judge,
 };
 pub use window::{
     EndpointId, MAX_DETAILS, MAX_ENDPOINTS, NO_DETAIL, OTHER_DETAIL, OTHER_ENDPOINT, Window,

@@ -82,6 +82,9 @@ pub struct PartInfo {
     pub model: LoadModel,
     /// Its load in words.
     pub load: String,
+    /// Most users that it may have at a time, in the open model.
+    #[serde(default)]
+    pub max_users: Option<u64>,
 }
 
 /// A phase of the plan.

@@ -6,7 +6,7 @@ use crate::{
     RunOutcome, RunSummary, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{FLAG_CONNECTED, RecordKind, RequestRecord};
-use loadforge_scenarios::{ErrorKind, Method};
+use loadforge_scenarios::{ErrorKind, Method, MetricKind};
 
 /// A GET that was answered with 200: due at `intended_us`, sent `lag_us` later, done `service_us` after that.
 pub(crate) fn answered(intended_us: u64, lag_us: u64, service_us: u64) -> RequestRecord {
@@ -29,6 +29,29 @@ pub(crate) fn failed(record: RequestRecord, kind: ErrorKind, status: u16) -> Req
         error: kind as u8,
         status,
         ..record
+    }
+}
+
+/// A group that began at `begun_us` and took so long.
+pub(crate) fn grouped(begun_us: u64, took_us: u64, failed: bool) -> RequestRecord {
+    RequestRecord {
+        intended_ns: begun_us * 1_000,
+        sent_ns: begun_us * 1_000,
+        done_ns: (begun_us + took_us) * 1_000,
+        error: u8::from(failed) * ErrorKind::Check as u8,
+        kind: RecordKind::Group as u8,
+        ..RequestRecord::default()
+    }
+}
+
+/// A value told at `at_us`.
+pub(crate) fn measured(at_us: u64, value: f64) -> RequestRecord {
+    RequestRecord {
+        intended_ns: at_us * 1_000,
+        sent_ns: value.to_bits(),
+        done_ns: at_us * 1_000,
+        kind: RecordKind::Metric as u8,
+        ..RequestRecord::default()
     }
 }
 
@@ -60,7 +83,8 @@ pub(crate) fn facts(second: u64, totals: Totals) -> WindowFacts {
     }
 }
 
-/// Three seconds of two endpoints, with a failure of each sort, one not-sent request and one connection.
+/// Three seconds of two endpoints, with a failure of each sort, one not-sent request and one connection; of a group, a metric of
+/// each kind, and a failure that no request carries.
 pub(crate) fn three_seconds() -> Vec<Snapshot> {
     let mut window = Window::new();
     let home = window.endpoint("home", Some(Method::Get));
@@ -82,6 +106,7 @@ pub(crate) fn three_seconds() -> Vec<Snapshot> {
                 order,
             );
             window.add_error_details(ErrorKind::Timeout, "no answer within 2s", 1);
+            add_own_figures(&mut window, from_us);
             sent += 10;
             let mut facts = facts(
                 second,
@@ -106,6 +131,22 @@ pub(crate) fn three_seconds() -> Vec<Snapshot> {
             window.close(facts)
         })
         .collect()
+}
+
+/// What the scenario measures and tells of by itself in a second.
+fn add_own_figures(window: &mut Window, from_us: u64) {
+    let checkout = window.group("checkout");
+    window.add_group(&grouped(from_us, 12_000, false), checkout);
+    window.add_group(&grouped(from_us, 30_000, from_us == 1_000_000), checkout);
+    for (kind, name, value) in [
+        (MetricKind::Counter, "orders", 2.5),
+        (MetricKind::Gauge, "queue", 1e6 / from_us as f64),
+        (MetricKind::Trend, "basket", from_us as f64 / 1e6),
+    ] {
+        let row = window.metric(kind, name);
+        window.add_metric(&measured(from_us, value), row);
+    }
+    window.add_noted_failures(ErrorKind::Check, "the basket is empty", 1);
 }
 
 /// What was asked of `three_seconds`.

@@ -2,7 +2,7 @@
 //! Neighbours: `window.rs` makes them, `summary.rs` folds them, the reporter shows them; one JSON line each in
 //! `snapshots.jsonl`. Invariant: folding all snapshots of a run gives the run's figures exactly, percentiles included.
 
-use crate::LatencyHistogram;
+use crate::{GroupWindow, LatencyHistogram, MetricWindow};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -50,6 +50,12 @@ pub struct Snapshot {
     pub latency: Latencies,
     /// The same per endpoint, for those with a request in the window.
     pub endpoints: Vec<EndpointWindow>,
+    /// Groups of requests that ended in the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupWindow>,
+    /// The scenario's own metrics that were given a value in the window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricWindow>,
     /// How the generator itself was doing.
     pub generator: GeneratorWindow,
     /// Requests told of in this window, by the second of the run in which they were due. Added up over all snapshots it
@@ -59,6 +65,12 @@ pub struct Snapshot {
     /// Requests told of in this window, by the second of the run in which they were sent.
     #[serde(default)]
     pub sent_at: BTreeMap<u64, u64>,
+    /// Requests that were never begun, told of in this window, by the second of the run in which they were due.
+    #[serde(default)]
+    pub not_sent_at: BTreeMap<u64, u64>,
+    /// The same by the scenario that asked for them, counted from 0 in the order of the plan.
+    #[serde(default)]
+    pub not_sent_of: BTreeMap<u8, u64>,
     /// Counts since the start of the run, for the conservation check.
     pub totals: Totals,
     /// What else happened: a worker lost, a drain begun.
@@ -103,7 +115,7 @@ pub struct WindowCounts {
     /// Requests sent since the last snapshot, as the workers' counters had it when the window was closed.
     #[serde(default)]
     pub sent: u64,
-    /// Requests that were due and never begun.
+    /// Requests that were due and never begun, as far as this window was told of them.
     pub not_sent: u64,
     /// Requests sent a second time because the server had closed the idle connection.
     pub retried: u64,
@@ -128,6 +140,10 @@ pub struct ErrorCount {
     pub detail: String,
     /// How many.
     pub count: u64,
+    /// Of these, failures that no request carries: what a scenario told of by itself, where its code panicked. They are not
+    /// among the requests that failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_request: u64,
 }
 
 /// The three latencies that are always kept apart.
@@ -187,6 +203,9 @@ pub struct GeneratorWindow {
     pub supervisor_cpu_percent: f64,
     /// Times a worker found its ring full and had to use the spill.
     pub ring_stalls: u64,
+    /// Records of groups, metrics and arrivals not sent that found neither ring nor spill with room.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_others: u64,
     /// Receives that found no buffer and had to be made again.
     pub receive_starvations: u64,
     /// Turns in which the kernel had more to tell than its queue of completions held; nothing is lost.
@@ -243,4 +262,9 @@ pub enum EventKind {
     WorkerOutput,
     /// Something the user should know and that did not stop the run.
     Warning,
+}
+
+/// Whether a count is left out of JSON.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -5,7 +5,7 @@ use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::{ErrorCount, Event, LatencyHistogram};
+use crate::{ErrorCount, Event, GroupSummary, LatencyHistogram, MetricSummary};
 
 /// The schema name in `summary.json`.
 pub const SUMMARY_SCHEMA: &str = "loadforge.summary/1";
@@ -89,6 +89,12 @@ pub struct RunSummary {
     pub lag_ms: Percentiles,
     /// The same per endpoint, busiest first.
     pub endpoints: Vec<EndpointSummary>,
+    /// Groups of requests, most frequent first.
+    #[serde(default)]
+    pub groups: Vec<GroupSummary>,
+    /// The scenario's own metrics, by name.
+    #[serde(default)]
+    pub metrics: Vec<MetricSummary>,
     /// Failures by kind and detail, most frequent first.
     pub errors: Vec<ErrorCount>,
     /// Requests done by status code; 0 where no answer came.
@@ -298,6 +304,9 @@ pub struct GeneratorSummary {
     pub peak_memory_bytes: u64,
     /// Times a worker found its ring full.
     pub ring_stalls: u64,
+    /// Records of groups, metrics and arrivals not sent that could not be delivered; requests are counted apart.
+    #[serde(default)]
+    pub lost_others: u64,
     /// Receives that found no buffer and had to be made again.
     pub receive_starvations: u64,
     /// Turns in which the kernel had more to tell than its queue of completions held; nothing is lost.

@@ -11,7 +11,7 @@
 //! endpoint   = a request's name, or its method and name, such as `GET product`
 //! ```
 
-use crate::{EndpointSummary, ErrorCount, LoadModel, Percentiles, RunSummary, ThresholdResult};
+use crate::{EndpointSummary, LoadModel, Percentiles, RunSummary, ThresholdResult};
 use loadforge_scenarios::ErrorKind;
 use std::{collections::BTreeMap, fmt};
 
@@ -393,7 +393,13 @@ impl Metric {
             Metric::Latency(Series::Service, (_, figure)) => figure(&summary.service_ms),
             Metric::Latency(Series::Lag, (_, figure)) => figure(&summary.lag_ms),
             Metric::ErrorRate => error_rate(summary),
-            Metric::Checks => without(checks.map(|ErrorCount { count, .. }| count).sum(), done),
+            // A share of requests: failures that no request carries are in no threshold.
+            Metric::Checks => without(
+                checks
+                    .map(|error| error.count.saturating_sub(error.without_request))
+                    .sum(),
+                done,
+            ),
             Metric::Rps => summary.requests.rps_mean,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    RunOutcome,
+    ErrorCount, RunOutcome,
     sample::{summary_of, three_seconds},
 };
 
@@ -25,6 +25,7 @@ fn summary() -> RunSummary {
         kind: ErrorKind::Check,
         detail: "no price".into(),
         count: 3,
+        without_request: 0,
     });
     summary
 }

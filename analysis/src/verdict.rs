@@ -36,6 +36,19 @@ pub struct JudgeFacts {
     pub busy_share: Vec<f64>,
     /// The broken equations in words, if any.
     pub conservation: Result<(), String>,
+    /// Scenarios side by side that had measured arrivals not sent; none when one runs alone.
+    pub not_sent_of: Vec<NotSentOf>,
+}
+
+/// What one of several scenarios did not send.
+#[derive(Clone, Debug)]
+pub struct NotSentOf {
+    /// The scenario's name.
+    pub name: String,
+    /// Most users that it may have at a time, in the open model.
+    pub max_users: Option<u64>,
+    /// Measured arrivals of it that were not sent.
+    pub count: u64,
 }
 
 /// Judges a run by its summary; the summary's own verdict and thresholds are not looked at. Reasons come worst first.
@@ -50,6 +63,7 @@ pub fn judge(summary: &RunSummary, facts: &JudgeFacts) -> Verdict {
         lag(summary),
         steal(summary),
         lost(summary),
+        lost_others(summary),
         unknown(summary),
         workers_lost(summary),
         heartbeats(summary),
@@ -122,17 +136,43 @@ fn not_sent(summary: &RunSummary, facts: &JudgeFacts) -> Reason {
         return None;
     }
     let words = format!(
-        "{} of {} requests asked for were never sent ({:.2} %, at most {:.1} % may be): \
+        "{} of {} asked for {} never sent ({:.2} %, at most {:.1} % may be): \
          the target did not get the load that was asked for",
         measured.not_sent,
-        measured.intended,
+        counted(measured.intended, "request", "requests"),
+        if measured.not_sent == 1 {
+            "was"
+        } else {
+            "were"
+        },
         share * 100.0,
         NOT_SENT_SHARE * 100.0
     );
     match summary.model {
-        LoadModel::Open => invalid(format!("{words}; {}", why_not_sent(summary, facts))),
+        LoadModel::Open => {
+            let why = alone_at_fault(summary, facts);
+            let why = why.unwrap_or_else(|| why_not_sent(summary, facts));
+            invalid(format!("{words}; {why}"))
+        }
         LoadModel::Closed => suspect(words),
     }
+}
+
+/// What held back the one of several scenarios that did not send, and the remedy: the users of all together say nothing of
+/// its own. Where the CPUs were full, a worker was lost or something bounds all of them, none is at fault alone.
+fn alone_at_fault(summary: &RunSummary, facts: &JudgeFacts) -> Option<String> {
+    let [part] = facts.not_sent_of.as_slice() else {
+        return None;
+    };
+    let for_all = summary.rate.max_rps.is_some()
+        || summary.generator.workers_lost > 0
+        || !busy_workers(summary, facts).is_empty();
+    let most = part.max_users.filter(|_| !for_all)?;
+    Some(format!(
+        "all of them are of {}, and the other scenarios sent theirs: its users ({most} at most) were all waiting for \
+         answers at some time; raise its max_users, or ask for a rate that its target can answer",
+        part.name
+    ))
 }
 
 /// What held arrivals back, most likely, and the remedy.
@@ -179,8 +219,9 @@ fn not_sent_outside(summary: &RunSummary) -> Reason {
         return None;
     }
     suspect(format!(
-        "{outside} of {} requests asked for were given up in warm-up or cool-down ({:.2} %, at most {:.1} % may be)",
-        requests.intended,
+        "{outside} of {} asked for {} given up in warm-up or cool-down ({:.2} %, at most {:.1} % may be)",
+        counted(requests.intended, "request", "requests"),
+        if outside == 1 { "was" } else { "were" },
         all * 100.0,
         NOT_SENT_SHARE * 100.0
     ))
@@ -268,6 +309,21 @@ fn lost(summary: &RunSummary) -> Reason {
     suspect(format!(
         "{lost} of {} lost between worker and supervisor: what was sent and not recorded is in no other figure",
         counted(summary.requests.sent, "record was", "records were")
+    ))
+}
+
+fn lost_others(summary: &RunSummary) -> Reason {
+    let lost = summary.generator.lost_others;
+    if lost == 0 {
+        return None;
+    }
+    suspect(format!(
+        "{} lost between worker and supervisor: the seconds and figures they belong to lack them",
+        counted(
+            lost,
+            "record of a group, a metric or arrivals not sent was",
+            "records of groups, metrics or arrivals not sent were"
+        )
     ))
 }
 

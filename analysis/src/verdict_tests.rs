@@ -30,6 +30,7 @@ fn healthy(model: LoadModel) -> Run {
         facts: JudgeFacts {
             busy_share: vec![0.0, 0.0],
             conservation: Ok(()),
+            not_sent_of: Vec::new(),
         },
     }
 }
@@ -44,7 +45,7 @@ fn give_up(run: &mut Run, arrivals: u64) {
 
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 39] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 40] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -320,6 +321,13 @@ fn every_reason_has_its_level_and_its_words() {
             "1 of 100000 records were lost",
         ),
         (
+            "one value of a metric lost",
+            Closed,
+            Suspect,
+            |r| r.summary.generator.lost_others = 1,
+            "1 record of a group, a metric or arrivals not sent was lost",
+        ),
+        (
             "one outcome unknown",
             Closed,
             Suspect,
@@ -417,4 +425,41 @@ fn one_of_a_thing_is_not_told_as_many() {
         "{reasons}"
     );
     assert!(reasons.contains("1 of 1 record was lost"), "{reasons}");
+}
+
+/// A run of several scenarios, of which these did not send that many.
+fn side_by_side(parts: &[(&str, u64)]) -> Run {
+    let mut run = healthy(Open);
+    for (name, count) in parts {
+        give_up(&mut run, *count);
+        run.facts.not_sent_of.push(NotSentOf {
+            name: (*name).to_owned(),
+            max_users: Some(5),
+            count: *count,
+        });
+    }
+    run
+}
+
+#[test]
+fn the_one_scenario_that_did_not_send_is_named_with_its_own_bound() {
+    let reason = |run: &Run| judge(&run.summary, &run.facts).reasons[0].clone();
+    let alone = reason(&side_by_side(&[("checkout", 500)]));
+    assert!(
+        alone.contains("all of them are of checkout") && alone.contains("(5 at most)"),
+        "{alone}"
+    );
+    let both = reason(&side_by_side(&[("checkout", 500), ("browse", 300)]));
+    assert!(!both.contains("all of them"), "{both}");
+    let spoils: [Spoil; 3] = [
+        |r| r.summary.rate.max_rps = Some(10.0),
+        |r| r.summary.generator.workers_lost = 1,
+        |r| r.facts.busy_share = vec![1.0, 1.0],
+    ];
+    for spoil in spoils {
+        let mut run = side_by_side(&[("checkout", 500)]);
+        spoil(&mut run);
+        let judged = judge(&run.summary, &run.facts).reasons.join("; ");
+        assert!(!judged.contains("all of them are of"), "{judged}");
+    }
 }

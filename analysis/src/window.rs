@@ -1,16 +1,17 @@
 //! One second's records, gathered into a snapshot. Neighbours: the engine's aggregator feeds it, `snapshot.rs` is
 //! what it makes, `fold.rs` sums those up.
 //! Invariants: every request done is in exactly one endpoint, so the window's own figures are the sums over its
-//! endpoints; memory is bounded by `MAX_ENDPOINTS` and `MAX_DETAILS`, whatever the scenario names.
+//! endpoints; memory is bounded by `MAX_ENDPOINTS`, `MAX_GROUPS`, `MAX_METRICS` and `MAX_DETAILS`, whatever the scenario names.
 
 use crate::{
-    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LatencyHistogram,
-    LoadPhase, Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
+    EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, GroupRow, Latencies,
+    LatencyHistogram, LoadPhase, MetricRow, Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts,
+    WindowCounts, groups::Groups, metrics::Metrics,
 };
 use loadforge_ring::{
     FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord,
 };
-use loadforge_scenarios::{ErrorKind, Method};
+use loadforge_scenarios::{ErrorKind, Method, MetricKind};
 use std::collections::BTreeMap;
 
 /// Most endpoints with figures of their own; the rest share `OTHER_ENDPOINT`.
@@ -85,12 +86,18 @@ pub struct Window {
     saturated: u64,
     /// Details told and not yet matched with a failure.
     details: Vec<ErrorCount>,
+    /// Failures that no request carries.
+    noted: Vec<ErrorCount>,
+    groups: Groups,
+    metrics: Metrics,
     /// Requests that succeeded, since the start of the run.
     ok_total: u64,
     /// Requests that failed, since the start of the run.
     failed_total: u64,
     /// Arrivals and requests by their own seconds.
     seconds: SecondTally,
+    /// Arrivals not sent, by scenario.
+    not_sent_of: BTreeMap<u8, u64>,
     /// `totals.intended` and `totals.sent` when the last window was closed.
     told: (u64, u64),
 }
@@ -123,9 +130,13 @@ impl Window {
             status_failures: Box::new([0; STATUS_CODES]),
             saturated: 0,
             details: Vec::new(),
+            noted: Vec::new(),
+            groups: Groups::default(),
+            metrics: Metrics::default(),
             ok_total: 0,
             failed_total: 0,
             seconds: SecondTally::default(),
+            not_sent_of: BTreeMap::new(),
             told: (0, 0),
         }
     }
@@ -143,6 +154,26 @@ impl Window {
             }
         };
         EndpointId(index as u16)
+    }
+
+    /// Where groups of this name are counted, for the whole run; as `endpoint`.
+    pub fn group(&mut self, name: &str) -> GroupRow {
+        self.groups.row(name)
+    }
+
+    /// Where values of this metric are counted, for the whole run; as `endpoint`, with an `OTHER_ENDPOINT` for each kind.
+    pub fn metric(&mut self, kind: MetricKind, name: &str) -> MetricRow {
+        self.metrics.row(kind, name)
+    }
+
+    /// Counts one group that ended: a record of kind `Group`.
+    pub fn add_group(&mut self, record: &RequestRecord, row: GroupRow) {
+        self.groups.add_record(record, row);
+    }
+
+    /// Counts one value of a metric: a record of kind `Metric`.
+    pub fn add_metric(&mut self, record: &RequestRecord, row: MetricRow) {
+        self.metrics.add_record(record, row);
     }
 
     /// Counts one record: a request done, or arrivals that could not be begun. Records of other kinds say nothing
@@ -193,6 +224,7 @@ impl Window {
     fn add_not_sent(&mut self, record: &RequestRecord) {
         let arrivals = u64::from(record.bytes_in.max(1));
         self.counts.not_sent += arrivals;
+        *self.not_sent_of.entry(record.scenario).or_default() += arrivals;
         self.seconds.add_not_sent(record.intended_ns, arrivals);
     }
 
@@ -203,9 +235,19 @@ impl Window {
         if kind == ErrorKind::Status || count == 0 {
             return;
         }
-        let detail = &detail[..detail.floor_char_boundary(MAX_DETAIL_BYTES)];
-        let detail = if detail.is_empty() { NO_DETAIL } else { detail };
-        add_detail(&mut self.details, kind, detail, count);
+        add_error(&mut self.details, &told(kind, detail, count));
+    }
+
+    /// Tells of `count` failures of this kind that no request carries: told of by the scenario itself, or the place of a
+    /// panic. They stand among the errors and not among the requests that failed.
+    pub fn add_noted_failures(&mut self, kind: ErrorKind, detail: &str, count: u64) {
+        if count > 0 {
+            let noted = ErrorCount {
+                without_request: count,
+                ..told(kind, detail, count)
+            };
+            add_error(&mut self.noted, &noted);
+        }
     }
 
     /// Ends the window: gives its snapshot and begins the next one, in the same memory.
@@ -248,7 +290,7 @@ impl Window {
         self.ok_total += counts.ok;
         self.failed_total += counts.failed;
         self.lag.reset();
-        let (offered_at, sent_at) = self.seconds.close();
+        let [offered_at, sent_at, not_sent_at] = self.seconds.close();
         let mut events = facts.events;
         events.extend(self.close_saturated(facts.at_s));
         Snapshot {
@@ -265,9 +307,13 @@ impl Window {
             errors: self.close_errors(&errors),
             latency,
             endpoints,
+            groups: self.groups.close(),
+            metrics: self.metrics.close(),
             generator: facts.generator,
             offered_at,
             sent_at,
+            not_sent_at,
+            not_sent_of: std::mem::take(&mut self.not_sent_of),
             totals: Totals {
                 ok: self.ok_total,
                 failed: self.failed_total,
@@ -277,8 +323,7 @@ impl Window {
         }
     }
 
-    /// The failures by kind and detail; their counts sum up to `by_code`, save for panics, which need not have failed a
-    /// request.
+    /// The failures by kind and detail; the counts of those that a request carries sum up to `by_code`.
     fn close_errors(&mut self, by_code: &[u64; ERROR_CODES]) -> Vec<ErrorCount> {
         let mut errors = Vec::new();
         for kind in ErrorKind::ALL {
@@ -289,34 +334,33 @@ impl Window {
                         kind,
                         detail: format!("HTTP {status}"),
                         count,
+                        without_request: 0,
                     }),
                 );
                 continue;
             }
             for told in self.details.iter_mut().filter(|told| told.kind == kind) {
-                // A panic fails an iteration, and need not have failed a request.
-                let count = if kind == ErrorKind::Panic {
-                    told.count
-                } else {
-                    told.count.min(left)
-                };
+                let count = told.count.min(left);
                 if count > 0 {
                     errors.push(ErrorCount {
-                        kind,
-                        detail: told.detail.clone(),
                         count,
+                        ..told.clone()
                     });
                 }
                 told.count -= count;
-                left = left.saturating_sub(count);
+                left -= count;
             }
             if left > 0 {
                 errors.push(ErrorCount {
                     kind,
                     detail: NO_DETAIL.to_owned(),
                     count: left,
+                    without_request: 0,
                 });
             }
+        }
+        for noted in self.noted.drain(..) {
+            add_error(&mut errors, &noted);
         }
         self.details.retain(|told| told.count > 0);
         self.status_failures.fill(0);
@@ -330,7 +374,11 @@ impl Window {
             at_s,
             kind: EventKind::Warning,
             text: format!(
-                "{saturated} requests or answers were longer than 4 GiB: the bytes counted are a lower bound"
+                "{} longer than 4 GiB: the bytes counted are a lower bound",
+                match saturated {
+                    1 => "1 request or answer was".to_owned(),
+                    many => format!("{many} requests or answers were"),
+                }
             ),
         })
     }
@@ -349,6 +397,7 @@ struct SecondTally {
     count: u64,
     offered: BTreeMap<u64, u64>,
     sent: BTreeMap<u64, u64>,
+    not_sent: BTreeMap<u64, u64>,
 }
 
 impl SecondTally {
@@ -381,15 +430,13 @@ impl SecondTally {
 
     fn add_not_sent(&mut self, due_ns: u64, arrivals: u64) {
         *self.offered.entry(due_ns / NS_PER_SECOND).or_default() += arrivals;
+        *self.not_sent.entry(due_ns / NS_PER_SECOND).or_default() += arrivals;
     }
 
-    /// What was due and what was sent, by second, since the last call.
-    fn close(&mut self) -> (BTreeMap<u64, u64>, BTreeMap<u64, u64>) {
+    /// What was due, what was sent and what was not, by second, since the last call.
+    fn close(&mut self) -> [BTreeMap<u64, u64>; 3] {
         self.put_away();
-        (
-            std::mem::take(&mut self.offered),
-            std::mem::take(&mut self.sent),
-        )
+        [&mut self.offered, &mut self.sent, &mut self.not_sent].map(std::mem::take)
     }
 }
 
@@ -435,23 +482,37 @@ impl EndpointTally {
     }
 }
 
+/// So many failures of this kind and detail, as a request carries them; a long detail is cut.
+fn told(kind: ErrorKind, detail: &str, count: u64) -> ErrorCount {
+    let detail = &detail[..detail.floor_char_boundary(MAX_DETAIL_BYTES)];
+    let detail = if detail.is_empty() { NO_DETAIL } else { detail };
+    ErrorCount {
+        kind,
+        detail: detail.to_owned(),
+        count,
+        without_request: 0,
+    }
+}
+
 /// Adds to the entry of this kind and detail, or makes one; without room for it, to the kind's `OTHER_DETAIL`.
-pub(crate) fn add_detail(list: &mut Vec<ErrorCount>, kind: ErrorKind, detail: &str, count: u64) {
+pub(crate) fn add_error(list: &mut Vec<ErrorCount>, error: &ErrorCount) {
     let find = |list: &[ErrorCount], detail: &str| {
         list.iter()
-            .position(|entry| entry.kind == kind && entry.detail == detail)
+            .position(|entry| entry.kind == error.kind && entry.detail == detail)
     };
-    let detail = if list.len() < MAX_DETAILS || find(list, detail).is_some() {
-        detail
+    let detail = if list.len() < MAX_DETAILS || find(list, &error.detail).is_some() {
+        &error.detail
     } else {
         OTHER_DETAIL
     };
     match find(list, detail) {
-        Some(index) => list[index].count += count,
+        Some(index) => {
+            list[index].count += error.count;
+            list[index].without_request += error.without_request;
+        }
         None => list.push(ErrorCount {
-            kind,
             detail: detail.to_owned(),
-            count,
+            ..error.clone()
         }),
     }
 }

@@ -1,7 +1,10 @@
 //! Records in, snapshots out: what is counted where, and that nothing is counted twice or dropped.
 
 use super::*;
-use crate::sample::{answered, facts, failed, three_seconds};
+use crate::{
+    MetricTally,
+    sample::{answered, facts, failed, grouped, measured, three_seconds},
+};
 use proptest::{collection::vec, prelude::*};
 
 const GET: Option<Method> = Some(Method::Get);
@@ -25,6 +28,8 @@ fn the_lines_of_snapshots_jsonl_keep_their_names() {
         mask(&mut endpoint["response"]);
         mask(&mut endpoint["service"]);
     }
+    mask(&mut snapshot["groups"][0]["latency"]);
+    mask(&mut snapshot["metrics"][2]["values"]);
     insta::assert_snapshot!(serde_json::to_string_pretty(&snapshot).unwrap());
 }
 
@@ -130,7 +135,7 @@ fn flags_and_bytes_are_counted_and_a_saturated_count_is_said() {
     assert!(
         first.events[0]
             .text
-            .starts_with("1 requests or answers were longer than 4 GiB")
+            .starts_with("1 request or answer was longer than 4 GiB")
     );
     assert!(closed(&mut window).events.is_empty());
 }
@@ -208,6 +213,7 @@ fn a_status_failure_has_its_detail_from_the_record_alone() {
         kind: ErrorKind::Status,
         detail: text.to_owned(),
         count,
+        without_request: 0,
     };
     assert_eq!(
         closed(&mut window).errors,
@@ -226,6 +232,7 @@ fn a_detail_told_before_its_failure_waits_for_it() {
         kind: ErrorKind::Connect,
         detail: "refused".to_owned(),
         count,
+        without_request: 0,
     };
     assert_eq!(closed(&mut window).errors, [refused(1)]);
     window.add(&failure, home);
@@ -234,6 +241,7 @@ fn a_detail_told_before_its_failure_waits_for_it() {
         kind: ErrorKind::Connect,
         detail: NO_DETAIL.to_owned(),
         count: 1,
+        without_request: 0,
     };
     assert_eq!(closed(&mut window).errors, [refused(1), untold]);
 }
@@ -393,6 +401,7 @@ fn a_record_of_arrivals_not_sent_stands_for_as_many_as_it_says() {
         let record = RequestRecord {
             kind: RecordKind::NotSent as u8,
             bytes_in: arrivals,
+            scenario: 2,
             intended_ns: 3_200_000_000,
             ..RequestRecord::default()
         };
@@ -402,7 +411,10 @@ fn a_record_of_arrivals_not_sent_stands_for_as_many_as_it_says() {
     assert_eq!(snapshot.requests.not_sent, 42);
     assert_eq!(snapshot.requests.bytes_in, 0);
     assert_eq!(snapshot.offered_at, BTreeMap::from([(3, 42)]));
+    assert_eq!(snapshot.not_sent_at, snapshot.offered_at);
+    assert_eq!(snapshot.not_sent_of, BTreeMap::from([(2, 42)]));
     assert_eq!(snapshot.sent_at, BTreeMap::new());
+    assert_eq!(closed(&mut window).not_sent_at, BTreeMap::new());
 }
 
 #[test]
@@ -426,7 +438,13 @@ fn offered_and_sent_are_what_the_counters_moved_by_and_never_go_back() {
 #[test]
 fn a_line_written_before_there_were_phases_can_still_be_read() {
     let mut old = serde_json::to_value(&three_seconds()[0]).unwrap();
-    for name in ["load_phase", "offered_at", "sent_at"] {
+    for name in [
+        "load_phase",
+        "offered_at",
+        "sent_at",
+        "not_sent_at",
+        "not_sent_of",
+    ] {
         old.as_object_mut().unwrap().remove(name).unwrap();
     }
     let read: Snapshot = serde_json::from_value(old).unwrap();
@@ -460,4 +478,60 @@ proptest! {
         prop_assert_eq!(offered, expected_offered);
         prop_assert_eq!(sent, expected_sent);
     }
+}
+
+#[test]
+fn groups_and_values_are_in_no_figure_of_requests() {
+    let mut window = Window::new();
+    let (checkout, orders) = (
+        window.group("checkout"),
+        window.metric(MetricKind::Counter, "orders"),
+    );
+    window.add_group(&grouped(0, 5_000, true), checkout);
+    window.add_metric(&measured(0, 7.0), orders);
+    let snapshot = closed(&mut window);
+    assert_eq!(snapshot.requests.done, 0);
+    assert_eq!((snapshot.totals.ok, snapshot.totals.failed), (0, 0));
+    assert!(snapshot.latency.response.is_empty() && snapshot.endpoints.is_empty());
+    assert!(snapshot.offered_at.is_empty() && snapshot.sent_at.is_empty());
+    assert_eq!(
+        (snapshot.groups[0].count, snapshot.groups[0].failed),
+        (1, 1)
+    );
+    assert_eq!(snapshot.metrics[0].tally, MetricTally::Counter { sum: 7.0 });
+    let next = closed(&mut window);
+    assert!(next.groups.is_empty() && next.metrics.is_empty());
+    let line = serde_json::to_string(&next).unwrap();
+    assert!(
+        !line.contains("groups") && !line.contains("metrics"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_failure_that_no_request_carries_is_an_error_and_no_failed_request() {
+    let mut window = Window::new();
+    let home = window.endpoint("home", GET);
+    window.add(&failed(answered(0, 0, 9), ErrorKind::Check, 200), home);
+    window.add(&answered(0, 0, 9), home);
+    window.add_noted_failures(ErrorKind::Check, "the basket is empty", 2);
+    window.add_error_details(ErrorKind::Check, "the basket is empty", 1);
+    window.add_noted_failures(ErrorKind::Panic, "index 3 at shop.rs:9", 1);
+    window.add_noted_failures(ErrorKind::Status, "never", 0);
+    let snapshot = closed(&mut window);
+    let error = |kind, detail: &str, count, without_request| ErrorCount {
+        kind,
+        detail: detail.to_owned(),
+        count,
+        without_request,
+    };
+    assert_eq!(
+        snapshot.errors,
+        [
+            error(ErrorKind::Check, "the basket is empty", 3, 2),
+            error(ErrorKind::Panic, "index 3 at shop.rs:9", 1, 1),
+        ]
+    );
+    assert_eq!((snapshot.requests.ok, snapshot.requests.failed), (1, 1));
+    assert_eq!(closed(&mut window).errors, []);
 }

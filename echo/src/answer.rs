@@ -6,7 +6,10 @@ use crate::{
     config::EchoConfig,
     head::{Persistence, Refusal},
 };
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// Up to this length a body is written beside its head; the rest is streamed.
 const INLINE_BYTES: usize = 16 << 10;
@@ -24,6 +27,8 @@ pub(crate) struct Answers {
     ready: [Ready; 3],
     /// The pattern, long enough that few sends carry a long body; a multiple of its period.
     pub(crate) filler: Box<[u8]>,
+    /// Logins so far, over all threads.
+    logins: AtomicU64,
 }
 
 /// The configured answer, rendered.
@@ -61,7 +66,7 @@ impl Answers {
         ]
         .map(|persistence| {
             let mut bytes = Vec::new();
-            write_head(&mut bytes, status, TEXT, body_bytes, persistence);
+            write_head(&mut bytes, status, TEXT, body_bytes, b"", persistence);
             let head_length = bytes.len();
             if has_body(status) {
                 bytes.extend_from_slice(&filler[..body_bytes.min(INLINE_BYTES)]);
@@ -73,7 +78,14 @@ impl Answers {
             body_bytes,
             ready,
             filler,
+            logins: AtomicU64::new(0),
         }
+    }
+
+    /// A number that no other login has.
+    pub(crate) fn next_login(&self) -> u64 {
+        // A number of its own is all that is asked: no other memory hangs on it.
+        self.logins.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The status of the configured answer.
@@ -117,7 +129,7 @@ impl Answers {
         head_only: bool,
         persistence: Persistence,
     ) -> Fill {
-        write_head(out, status, TEXT, length, persistence);
+        write_head(out, status, TEXT, length, b"", persistence);
         if head_only || !has_body(status) {
             return Fill::default();
         }
@@ -135,10 +147,38 @@ pub(crate) fn write_whole(
     head_only: bool,
     persistence: Persistence,
 ) {
-    write_head(out, status, content_type, body.len(), persistence);
+    write_head(out, status, content_type, body.len(), b"", persistence);
     if !head_only {
         out.extend_from_slice(body);
     }
+}
+
+/// Writes the answer to a login: a token and a cookie that no other login gets.
+pub(crate) fn write_login(
+    out: &mut Vec<u8>,
+    number: u64,
+    head_only: bool,
+    persistence: Persistence,
+) {
+    let body = format!("{{\"token\":\"echo-{number}\",\"user\":{{\"id\":{number}}}}}\n");
+    let cookie = format!("Set-Cookie: sid=echo-{number}; Path=/; HttpOnly\r\n");
+    write_head(
+        out,
+        200,
+        b"application/json",
+        body.len(),
+        cookie.as_bytes(),
+        persistence,
+    );
+    if !head_only {
+        out.extend_from_slice(body.as_bytes());
+    }
+}
+
+/// Writes a redirect to this path, which holds no control characters.
+pub(crate) fn write_redirect(out: &mut Vec<u8>, to: &str, persistence: Persistence) {
+    let location = format!("Location: {to}\r\n");
+    write_head(out, 302, TEXT, 0, location.as_bytes(), persistence);
 }
 
 /// Writes the answer to a request that is refused.
@@ -168,6 +208,8 @@ fn write_head(
     status: u16,
     content_type: &[u8],
     length: usize,
+    // Whole header lines, or none.
+    further: &[u8],
     persistence: Persistence,
 ) {
     // Writing to a Vec cannot fail.
@@ -179,6 +221,7 @@ fn write_head(
     } else if status == 205 {
         out.extend_from_slice(b"Content-Length: 0\r\n");
     }
+    out.extend_from_slice(further);
     out.extend_from_slice(match persistence {
         Persistence::Implied => b"\r\n".as_slice(),
         Persistence::KeepAlive => b"Connection: keep-alive\r\n\r\n",

@@ -394,9 +394,21 @@ fn write_answer(
     };
     match &request.route {
         Route::Echo => {
-            let content_type = request.content_type.as_deref();
+            let content_type = request.taken.as_deref();
             let content_type = content_type.unwrap_or(b"application/octet-stream");
             whole(200, content_type, kept)
+        }
+        Route::Headers => {
+            let json = request.taken.as_deref().unwrap_or_default();
+            whole(200, b"application/json", json)
+        }
+        Route::Login => {
+            answer::write_login(out, answers.next_login(), head_only, persistence);
+            (200, Fill::default())
+        }
+        Route::Redirect(to) => {
+            answer::write_redirect(out, to, persistence);
+            (302, Fill::default())
         }
         Route::Stats => {
             let counts = service.tally.total();

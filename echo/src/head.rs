@@ -19,8 +19,8 @@ pub(crate) struct Request {
     pub(crate) framing: Framing,
     /// The client waits for `100 Continue` before it sends the body.
     pub(crate) expects_continue: bool,
-    /// Kept for `/echo` only.
-    pub(crate) content_type: Option<Box<[u8]>>,
+    /// What the answer takes from the head: for `/echo` the content type, for `/headers` all of them as JSON.
+    pub(crate) taken: Option<Box<[u8]>>,
 }
 
 /// What a path asks for.
@@ -32,6 +32,12 @@ pub(crate) enum Route {
     Bytes(usize),
     Delay(Duration),
     Echo,
+    /// The request's own headers, as JSON.
+    Headers,
+    /// A token and a cookie.
+    Login,
+    /// On to this path.
+    Redirect(Box<str>),
     Stats,
     /// `/.loadforge/counts`: everything counted; asking flushes the file of arrivals.
     Counts,
@@ -116,8 +122,9 @@ pub(crate) fn read_head(input: &[u8]) -> Result<Option<(usize, Request)>, Refusa
     }
     let fields = Fields::read(parsed.headers)?;
     let route = route(target);
-    let content_type = match route {
+    let taken = match route {
         Route::Echo => fields.content_type.map(Box::from),
+        Route::Headers => Some(headers_as_json(parsed.headers).into()),
         _ => None,
     };
     let request = Request {
@@ -125,7 +132,7 @@ pub(crate) fn read_head(input: &[u8]) -> Result<Option<(usize, Request)>, Refusa
         persistence: fields.persistence(minor),
         framing: fields.framing(minor)?,
         expects_continue: fields.expects_continue && minor == 1,
-        content_type,
+        taken,
         route,
     };
     if minor == 1 && fields.hosts != 1 {
@@ -248,6 +255,9 @@ fn route(target: &str) -> Route {
     }
     match path {
         "/echo" => Route::Echo,
+        "/headers" => Route::Headers,
+        "/login" => Route::Login,
+        "/redirect" => redirect(target),
         "/stats" => Route::Stats,
         "/.loadforge/counts" => Route::Counts,
         _ if path.starts_with("/.loadforge/") => {
@@ -255,6 +265,67 @@ fn route(target: &str) -> Route {
         }
         _ => Route::Default,
     }
+}
+
+/// `/redirect?to=/path`, the path percent-encoded or not.
+fn redirect(target: &str) -> Route {
+    const WRONG: Route = Route::Wrong("/redirect?to=/path: to is a path of visible characters");
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let to = query.split('&').find_map(|pair| pair.strip_prefix("to="));
+    let Some(to) = to.and_then(decoded) else {
+        return WRONG;
+    };
+    // Anything else would be more header lines, or another host.
+    let is_path = to.starts_with('/') && to.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_path {
+        Route::Redirect(to.into())
+    } else {
+        WRONG
+    }
+}
+
+/// A text with its `%2F` and the like undone.
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut pieces = text.split('%');
+    bytes.extend_from_slice(pieces.next()?.as_bytes());
+    for piece in pieces {
+        let digits = piece.get(..2)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend_from_slice(&piece.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// `{"host":"a","accept":"b"}`: names in small letters, in the order of the request; one that comes twice stands there twice.
+fn headers_as_json(headers: &[Header<'_>]) -> Vec<u8> {
+    let mut json = vec![b'{'];
+    for (index, header) in headers.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        push_json(&header.name.to_ascii_lowercase(), &mut json);
+        json.push(b':');
+        push_json(&String::from_utf8_lossy(header.value), &mut json);
+    }
+    json.extend_from_slice(b"}\n");
+    json
+}
+
+/// A JSON string. The only control character in a header that was parsed is the tab (RFC 9110 §5.5).
+fn push_json(text: &str, json: &mut Vec<u8>) {
+    json.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => json.extend_from_slice(&[b'\\', byte]),
+            b'\t' => json.extend_from_slice(b"\\t"),
+            _ => json.push(byte),
+        }
+    }
+    json.push(b'"');
 }
 
 /// Digits alone: `parse` would take a sign as well.
@@ -315,6 +386,13 @@ mod tests {
             ("http://host", Route::Default),
             ("*", Route::Default),
             ("/echo?a", Route::Echo),
+            ("/headers", Route::Headers),
+            ("/login", Route::Login),
+            ("/redirect?to=/a?b=1", Route::Redirect("/a?b=1".into())),
+            (
+                "/redirect?a=1&to=%2Fa%3Fb&c=/d",
+                Route::Redirect("/a?b".into()),
+            ),
             ("/stats", Route::Stats),
             ("/.loadforge/counts", Route::Counts),
         ];
@@ -327,9 +405,27 @@ mod tests {
             "/delay/61s",
             "/delay/5 ms",
             "/delay/",
+            "/redirect",
+            "/redirect?to=",
+            "/redirect?to=a",
+            "/redirect?to=http://x/",
+            "/redirect?to=/a%0d%0aSet-Cookie:%20a=b",
+            "/redirect?to=/a%",
+            "/redirect?to=/a%+1",
+            "/redirect?to=/a%ff",
+            "/redirect?to=/ä",
         ] {
             assert!(matches!(route(wrong), Route::Wrong(_)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn headers_become_json_whatever_is_in_them() {
+        let head = b"GET /headers HTTP/1.1\r\nHost: x\r\nA: \"\\\tb\r\nA: \xff\r\n\r\n";
+        let (_, request) = read_head(head).unwrap().unwrap();
+        let json = String::from_utf8(request.taken.unwrap().into()).unwrap();
+        let wanted = "{\"host\":\"x\",\"a\":\"\\\"\\\\\\tb\",\"a\":\"\u{fffd}\"}\n";
+        assert_eq!(json, wanted);
     }
 
     #[test]

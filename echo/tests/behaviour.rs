@@ -99,6 +99,19 @@ fn every_request_gets_the_answer_of_the_table() {
             "GET /bytes/15 HTTP/1.1\r\nHost: x\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 15\r\n\r\nhello, world!he",
         ),
+        (
+            "POST /login HTTP/1.1\r\nHost: x\r\n\r\nGET /headers HTTP/1.1\r\nHost: x\r\nCookie: sid=1\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\
+             Set-Cookie: sid=echo-1; Path=/; HttpOnly\r\n\r\n{\"token\":\"echo-1\",\"user\":{\"id\":1}}\n\
+             HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 30\r\n\r\n\
+             {\"host\":\"x\",\"cookie\":\"sid=1\"}\n",
+        ),
+        (
+            "HEAD /login HTTP/1.1\r\nHost: x\r\n\r\nGET /redirect?to=/a%3Fb HTTP/1.1\r\nHost: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 35\r\n\
+             Set-Cookie: sid=echo-2; Path=/; HttpOnly\r\n\r\n\
+             HTTP/1.1 302 Found\r\nContent-Type: text/plain\r\nContent-Length: 0\r\nLocation: /a?b\r\n\r\n",
+        ),
         (&long_head, HELLO),
         // A partial request at the end of the stream gets nothing.
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT", HELLO),
@@ -110,7 +123,8 @@ fn every_request_gets_the_answer_of_the_table() {
             "{request:.200}"
         );
     }
-    assert_eq!(echo.requests(), table.len() as u64);
+    // Two of the exchanges are of two requests.
+    assert_eq!(echo.requests(), table.len() as u64 + 2);
     assert_eq!(echo.stop().unwrap().connections, table.len() as u64);
 }
 

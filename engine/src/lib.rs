@@ -1,7 +1,7 @@
 //! The engine: supervisor, workers, HTTP on the wire, aggregator. The only crate that forks.
 //!
 //! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
-//! works), `wire/` (sockets) and `http1/` (bytes), in this order.
+//! works), `wire/` (sockets) and `http1/` (bytes), in this order. `trial.rs` stands apart: one user, for a look.
 //!
 //! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
 //! `supervisor/crew.rs` and `supervisor/mod.rs`; each block says why.
@@ -14,6 +14,7 @@ pub mod parts;
 mod plan;
 mod prepare;
 mod supervisor;
+pub mod trial;
 mod wire;
 mod worker;
 

@@ -39,6 +39,8 @@ pub struct PlanPart {
     pub scenario: Arc<dyn Scenario>,
     /// How the scenario's endpoints are named in figures, in their order.
     pub endpoints: Vec<String>,
+    /// What the scenario is called beside others; stands in front of names that are chosen at run time. `None`: it runs alone.
+    pub beside: Option<String>,
     /// Where each of the scenario's origins is, in their order; the first address of each is used first, the next
     /// when a connection to it fails. Each has at least one.
     pub addresses: Vec<Vec<SocketAddr>>,

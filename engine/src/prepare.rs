@@ -7,7 +7,9 @@ use crate::{
     plan::{Plan, TransportChoice, WireChoice},
     wire::uring::probe::{UringDenied, probe},
 };
-use loadforge_ring::{Capacity, RegionError, Transport, TransportKind, sweep_leftovers};
+use loadforge_ring::{
+    Capacity, ROW_COUNTERS, RegionError, Transport, TransportKind, sweep_leftovers,
+};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 /// Descriptors a process needs beside its connections.
@@ -16,6 +18,9 @@ const OWN_DESCRIPTORS: u64 = 64;
 const LEAST_RING_RECORDS: usize = 16_384;
 /// What glommio wants to be able to lock for its rings.
 const LEAST_LOCKED_BYTES: u64 = 512 * 1024;
+
+// What a scenario may have alone, scenarios may have together.
+const _: () = assert!(loadforge_scenarios::MOST_FEEDS as usize == ROW_COUNTERS);
 
 /// How sockets will be driven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +53,17 @@ pub enum PrepareError {
         /// The hard limit.
         limit: u64,
     },
+    /// The scenarios take rows from more data feeds and counters than the control page counts.
+    #[error(
+        "the scenarios have {count} data feeds and counters together, {most} are possible; put values that belong together into \
+         the columns of one file, or run fewer scenarios side by side"
+    )]
+    Feeds {
+        /// How many they have.
+        count: usize,
+        /// How many are possible.
+        most: usize,
+    },
     /// Shared memory was insisted on.
     #[error("--transport shm cannot be had: {0}; use --transport auto or channel")]
     SharedMemory(RegionError),
@@ -59,7 +75,7 @@ pub enum PrepareError {
 impl PrepareError {
     /// Whether the user asked for something that cannot be (exit 2), or the machine is in the way (exit 1).
     pub fn is_bad_input(&self) -> bool {
-        matches!(self, PrepareError::Cpu { .. })
+        matches!(self, PrepareError::Cpu { .. } | PrepareError::Feeds { .. })
     }
 }
 
@@ -98,6 +114,7 @@ impl Prepared {
 pub fn prepare(plan: Plan) -> Result<Prepared, PrepareError> {
     let mut notes = Vec::new();
     check_cpus(plan.cpus.iter().chain(&plan.aggregator_cpu))?;
+    check_feeds(&plan)?;
     let leftovers = sweep_leftovers();
     if !leftovers.is_empty() {
         notes.push(format!(
@@ -133,6 +150,16 @@ fn check_cpus<'c>(mut cpus: impl Iterator<Item = &'c u32>) -> Result<(), Prepare
                 .collect::<Vec<_>>()
                 .join(","),
         }),
+    }
+}
+
+fn check_feeds(plan: &Plan) -> Result<(), PrepareError> {
+    let feeds = plan.parts.iter().map(|part| part.scenario.feeds());
+    let count = feeds.map(usize::from).sum();
+    let most = ROW_COUNTERS;
+    match count <= most {
+        true => Ok(()),
+        false => Err(PrepareError::Feeds { count, most }),
     }
 }
 

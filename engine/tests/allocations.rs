@@ -167,6 +167,19 @@ fn a_request_of_a_scenario_in_rust_allocates_nothing() {
         let echo = echo();
         let scenario = Arc::new(InRust {
             origins: vec![origin(echo.address())],
+            measures: false,
+        });
+        assert_nothing_per_request(scenario, wire);
+    }
+}
+
+#[test]
+fn groups_and_metrics_of_a_scenario_in_rust_allocate_nothing() {
+    for wire in wires() {
+        let echo = echo();
+        let scenario = Arc::new(InRust {
+            origins: vec![origin(echo.address())],
+            measures: true,
         });
         assert_nothing_per_request(scenario, wire);
     }
@@ -175,6 +188,8 @@ fn a_request_of_a_scenario_in_rust_allocates_nothing() {
 /// A scenario of one request, as a person writes it.
 struct InRust {
     origins: Vec<Origin>,
+    /// Whether the request is a group, and metrics are told of it.
+    measures: bool,
 }
 
 impl Scenario for InRust {
@@ -196,12 +211,17 @@ impl Scenario for InRust {
 
     fn start_user(self: Arc<Self>, user: User) -> UserFuture {
         let weights = TaskWeights::new([1]).expect("one task");
-        Box::pin(live(Visitor { weights }, user))
+        let visitor = Visitor {
+            weights,
+            measures: self.measures,
+        };
+        Box::pin(live(visitor, user))
     }
 }
 
 struct Visitor {
     weights: TaskWeights,
+    measures: bool,
 }
 
 impl Script for Visitor {
@@ -214,12 +234,14 @@ impl Script for Visitor {
     }
 
     async fn task(&mut self, _: usize, user: &mut User) -> Outcome {
-        user.get("/")
-            .name("home")
-            .header("accept", "*/*")
-            .send()
-            .await
-            .map(|_| ())
+        if !self.measures {
+            return visit(user).await;
+        }
+        let done = user.group("visit", visit).await;
+        user.metric("visits").add(1.0);
+        user.metric("size")
+            .record(user.response().body_len() as f64);
+        done
     }
 
     fn think_time(&self) -> &ThinkTime {
@@ -229,4 +251,13 @@ impl Script for Visitor {
     async fn teardown(&mut self, _: &mut User) -> Outcome {
         Ok(())
     }
+}
+
+async fn visit(user: &mut User) -> Outcome {
+    user.get("/")
+        .name("home")
+        .header("accept", "*/*")
+        .send()
+        .await
+        .map(|_| ())
 }

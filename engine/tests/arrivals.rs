@@ -48,24 +48,25 @@ fn a_rate_is_of_all_workers_together_and_every_arrival_is_accounted_for() {
 }
 
 #[test]
-fn poisson_arrivals_are_the_same_again_with_the_same_seed() {
-    let intended = |seed| {
+fn poisson_arrivals_are_the_same_again_with_the_same_seed_and_any_workers() {
+    let intended = |seed, workers| {
         let echo = echo();
         let play = || Play::new(&[echo.address()], get("/"));
         let ran = run(Plan {
             parts: one_part(arrivals(400.0, Gaps::Poisson, 200), play()),
-            cpus: cpus(2),
+            cpus: cpus(workers),
             duration: 1000 * MS,
             seed,
             ..plan(play(), wires()[0])
         });
         ran.summary.requests.intended
     };
-    let first = intended(1);
-    assert_eq!(first, intended(1));
+    let first = intended(1, 2);
+    assert_eq!(first, intended(1, 2));
+    assert_eq!(first, intended(1, 1));
     // Five standard deviations of the count, which is 20 here.
     assert!(first.abs_diff(400) < 100, "{first}");
-    assert_ne!(first, intended(2), "another seed, other arrivals");
+    assert_ne!(first, intended(2, 2), "another seed, other arrivals");
 }
 
 #[test]

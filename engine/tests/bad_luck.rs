@@ -104,7 +104,7 @@ fn bodies_of_100_mb_are_counted_and_never_held() {
                 path: format!("/bytes/{LARGE}"),
                 ..Request::new()
             };
-            let response = user.send(&request, |status| status == 200).await?;
+            let response = user.send(&request, &200.into()).await?;
             let found = (response.body_len(), response.body().len());
             let begun_kb = growth.load(Ordering::Relaxed);
             if add_one(&ended) == 1 {

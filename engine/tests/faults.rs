@@ -5,9 +5,12 @@
 mod support;
 
 use loadforge_analysis::RunOutcome;
-use loadforge_engine::Plan;
-use loadforge_scenarios::{Demand, ErrorKind, Pattern, User};
-use std::time::Duration;
+use loadforge_engine::{Plan, WireChoice};
+use loadforge_scenarios::{Demand, ErrorKind, Pattern, RampCurve, User};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 use support::{
     props::{add_one, counter, document, echo, get, read},
     scripted::{Refusing, ScriptedServer, Welcome},
@@ -87,6 +90,69 @@ fn a_setup_that_panics_is_tried_again_after_a_pause_and_holds_nothing_up() {
 }
 
 #[test]
+fn a_setup_that_panics_behind_a_task_that_did_is_no_iteration_and_waits_too() {
+    for wire in wires() {
+        let echo = echo();
+        let (tried, tries) = counter();
+        let setup = act(async move |_: &mut User| {
+            assert_eq!(add_one(&tries), 0, "only the first life begins");
+            Ok(())
+        });
+        let task = act(async |user: &mut User| {
+            user.get("/").send().await?;
+            panic!("the first life ends");
+        });
+        let nothing = act(async |_: &mut User| Ok(()));
+        let ran = run(Plan {
+            duration: 500 * MS,
+            graceful_stop: Duration::from_secs(30),
+            ..plan(
+                Play::new(&[echo.address()], task).between(setup, nothing),
+                wire,
+            )
+        });
+        let tried = read(&tried);
+        assert_eq!(tried, 2, "setups in 0.5 s over {wire:?}");
+        let requests = &ran.summary.requests;
+        assert_eq!((requests.iterations, requests.iterations_failed), (1, 1));
+    }
+}
+
+/// What a user draws in its first tasks, each of which panics or not.
+fn draws(wire: WireChoice, panics: bool) -> Vec<String> {
+    let echo = echo();
+    let draws = Arc::new(Mutex::new(Vec::new()));
+    let drawn = Arc::clone(&draws);
+    let task = act(async move |user: &mut User| {
+        let draw = user.random().uuid();
+        drawn.lock().expect("nobody panics within").push(draw);
+        user.get("/").send().await?;
+        assert!(!panics, "whatever it draws");
+        Ok(())
+    });
+    let ran = run(Plan {
+        max_requests: Some(20),
+        ..plan(Play::new(&[echo.address()], task), wire)
+    });
+    assert_eq!(ran.counts().0, 20);
+    let mut draws = draws.lock().expect("nobody panicked within").clone();
+    draws.truncate(20);
+    draws
+}
+
+#[test]
+fn a_user_draws_other_numbers_after_a_panic_and_the_same_in_every_run() {
+    for wire in wires() {
+        let unbroken = draws(wire, false);
+        let first = draws(wire, true);
+        assert_eq!(first[0], unbroken[0], "the first life is as it ever was");
+        assert_eq!(first, draws(wire, true));
+        let distinct: std::collections::BTreeSet<&String> = first.iter().collect();
+        assert_eq!(distinct.len(), 20, "{first:?}");
+    }
+}
+
+#[test]
 fn a_teardown_that_panics_happens_once() {
     for wire in wires() {
         let echo = echo();
@@ -108,6 +174,66 @@ fn a_teardown_that_panics_happens_once() {
         assert_eq!(ran.counts(), (30, 30, 0));
         assert_eq!(read(&begun), 3, "teardowns of 3 users over {wire:?}");
         assert_eq!(ran.errors(ErrorKind::Panic, "no way out"), 3);
+    }
+}
+
+#[test]
+fn tasks_that_try_for_ever_do_not_keep_their_worker_from_its_end() {
+    for wire in wires() {
+        for pause in [None, Some(10 * MS), Some(Duration::from_secs(1))] {
+            let echo = echo();
+            // Nothing ever comes of the job, and a refusal is taken for a bad answer.
+            let task = act(async move |user: &mut User| {
+                loop {
+                    if let Ok(answer) = user.get("/job").send().await
+                        && answer.status() == 201
+                    {
+                        return Ok(());
+                    }
+                    if let Some(pause) = pause {
+                        user.sleep(pause).await;
+                    }
+                }
+            });
+            let ran = run(Plan {
+                duration: 200 * MS,
+                graceful_stop: 300 * MS,
+                ..planned(
+                    Pattern::Constant(2.0),
+                    Play::new(&[echo.address()], task),
+                    wire,
+                )
+            });
+            assert_eq!(ran.outcome, RunOutcome::Completed, "{pause:?}");
+            assert!(ran.counts().1 >= 2, "{pause:?} over {wire:?}");
+        }
+    }
+}
+
+#[test]
+fn a_user_that_tries_on_although_it_is_to_leave_storms_nobody() {
+    for wire in wires() {
+        let echo = echo();
+        let task = act(async |user: &mut User| {
+            loop {
+                user.get("/job").send().await?;
+                user.sleep(Duration::from_secs(10)).await;
+            }
+        });
+        let ramp = Pattern::Ramp {
+            from: 5.0,
+            to: 1.0,
+            over: 200 * MS,
+            curve: RampCurve::Linear,
+        };
+        let ran = run(Plan {
+            duration: 500 * MS,
+            graceful_stop: 300 * MS,
+            ..planned(ramp, Play::new(&[echo.address()], task), wire)
+        });
+        // Each of the five began with one, and four go on for a while before they are slowed down.
+        let sent = ran.counts().0;
+        assert!((6..=5 + 4 * 9).contains(&sent), "{sent} over {wire:?}");
     }
 }
 

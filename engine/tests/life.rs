@@ -76,6 +76,28 @@ fn setup_and_teardown_happen_once_per_user() {
 }
 
 #[test]
+fn what_follows_a_pause_in_a_teardown_is_sent() {
+    for wire in wires() {
+        let echo = echo();
+        let scenario = document(
+            echo.address(),
+            "[[task]]\nname = \"work\"\nget = \"/\"\nthink_time = \"2ms\"\n\
+             [[teardown]]\nname = \"leave\"\npost = \"/logout\"\nbody = \"x\"\n\
+             [[teardown]]\npause = \"50ms\"\n\
+             [[teardown]]\nname = \"tidy\"\ndelete = \"/x\"\n",
+        );
+        let nobody = Play::new(&[echo.address()], get("/"));
+        let ran = run(Plan {
+            parts: vec![part(Demand::Users(Pattern::Constant(3.0)), scenario)],
+            duration: 200 * MS,
+            ..plan(nobody, wire)
+        });
+        assert_eq!(ran.endpoint("leave"), (3, 0));
+        assert_eq!(ran.endpoint("tidy"), (3, 0), "over {wire:?}");
+    }
+}
+
+#[test]
 fn the_limit_of_requests_is_met_exactly_by_two_workers() {
     for wire in wires() {
         let echo = echo();
@@ -262,7 +284,7 @@ fn large_answers_and_large_requests_come_whole() {
                 keep_body: true,
                 ..Request::new()
             };
-            let same = user.send(&upload, |status| status == 200).await?.body() == sent;
+            let same = user.send(&upload, &200.into()).await?.body() == sent;
             match (whole, same) {
                 (true, true) => Ok(()),
                 found => Err(Failure::new(ErrorKind::Check, format!("intact: {found:?}"))),

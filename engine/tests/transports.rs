@@ -5,9 +5,12 @@
 
 mod support;
 
-use loadforge_analysis::{Event, EventKind};
+use loadforge_analysis::{Event, EventKind, MetricTally, Snapshot};
 use loadforge_engine::{Plan, PrepareError, RunEnd, TransportChoice, WireChoice, prepare};
-use loadforge_scenarios::{Demand, Gaps, Pattern, User};
+use loadforge_scenarios::{
+    Demand, FeedId, Gaps, Outcome, Pattern, User,
+    data::{DataFile, DataFormat, Feed, Hold, Strategy},
+};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -40,6 +43,14 @@ const TESTS: &[Test] = &[
     (
         "both_transports_count_the_same",
         both_transports_count_the_same,
+    ),
+    (
+        "each_row_of_a_file_is_used_once_over_two_processes",
+        each_row_of_a_file_is_used_once_over_two_processes,
+    ),
+    (
+        "what_two_workers_measure_is_one_by_name_over_both_transports",
+        what_two_workers_measure_is_one_by_name_over_both_transports,
     ),
     (
         "a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated",
@@ -126,6 +137,64 @@ fn both_transports_count_the_same() {
         );
     }
     assert_eq!(counted[0], [501, 501, 501, 0, 0, 0, 0]);
+    assert_eq!(counted[0], counted[1]);
+}
+
+fn each_row_of_a_file_is_used_once_over_two_processes() {
+    for transport in ["channel", "shm"] {
+        let echo = echo_after(Duration::from_millis(1));
+        let mut order = Order::new(transport, echo.address());
+        order.rows = 400;
+        let Some(mut run) = Running::start(&order) else {
+            return;
+        };
+        run.end_well();
+        assert_eq!(run.word("transport"), transport);
+        assert_eq!(run.word("outcome"), "Completed");
+        assert_eq!(
+            echo.requests(),
+            400,
+            "a request for each row over {transport}"
+        );
+        run.assert_balanced();
+        assert_eq!((run.count("intended"), run.count("ok")), (400, 400));
+        assert_eq!(
+            run.event("Drain"),
+            "draining: the rows of people are used up"
+        );
+        assert_eq!(run.events("Drain"), 1);
+    }
+}
+
+fn what_two_workers_measure_is_one_by_name_over_both_transports() {
+    let mut counted = Vec::new();
+    for transport in ["channel", "shm"] {
+        let echo = echo_after(Duration::ZERO);
+        let mut order = Order::new(transport, echo.address());
+        order.path = MEASURES.to_owned();
+        order.max_requests = 400;
+        let Some(mut run) = Running::start(&order) else {
+            return;
+        };
+        run.end_well();
+        run.assert_balanced();
+        assert_eq!(run.word("transport"), transport);
+        counted.push(
+            [
+                "sent",
+                "failed",
+                "group",
+                "group_failed",
+                "counter",
+                "trend",
+                "gauge",
+                "noted",
+            ]
+            .map(|name| run.count(name)),
+        );
+    }
+    // The gauge is the same whoever tells it; two workers told it, and there is one of it.
+    assert_eq!(counted[0], [400, 0, 400, 0, 400, 400, 7, 400]);
     assert_eq!(counted[0], counted[1]);
 }
 
@@ -308,6 +377,51 @@ fn a_killed_supervisor_takes_its_workers_with_it() {
     run.end();
 }
 
+/// In the place of a path: users who measure by themselves.
+const MEASURES: &str = "measures";
+
+/// A group of one request, a value of each kind of metric, and a failure that no request carries.
+async fn measure(user: &mut User) -> Outcome {
+    let visit = async |user: &mut User| user.get("/").send().await.map(|_| ());
+    user.group("visit", visit).await?;
+    user.metric("visits").add(1.0);
+    user.metric("size").record(3.0);
+    user.metric("level").set(7.0);
+    user.fail("told by the scenario".to_owned());
+    Ok(())
+}
+
+/// Prints what the whole run came to beside its requests.
+fn tell_own_figures(seconds: &[Box<Snapshot>]) {
+    let mut sums = BTreeMap::from([("group", 0), ("group_failed", 0), ("noted", 0)]);
+    let mut gauge = (0, 0.0);
+    for second in seconds {
+        for group in &second.groups {
+            assert_eq!(group.name, "visit");
+            *sums.entry("group").or_default() += group.count;
+            *sums.entry("group_failed").or_default() += group.failed;
+        }
+        for metric in &second.metrics {
+            match &metric.tally {
+                MetricTally::Counter { sum } => *sums.entry("counter").or_default() += *sum as u64,
+                MetricTally::Trend { values, .. } => {
+                    *sums.entry("trend").or_default() += values.len();
+                }
+                MetricTally::Gauge { last, last_ns, .. } => {
+                    if *last_ns >= gauge.0 {
+                        gauge = (*last_ns, *last);
+                    }
+                }
+            }
+        }
+        let noted = second.errors.iter().map(|error| error.without_request);
+        *sums.entry("noted").or_default() += noted.sum::<u64>();
+    }
+    sums.iter()
+        .for_each(|(name, count)| println!("{name} {count}"));
+    println!("gauge {}", gauge.1);
+}
+
 /// What a run is to do, as words on a command line.
 struct Order {
     transport: &'static str,
@@ -318,6 +432,8 @@ struct Order {
     rate: u32,
     max_requests: u64,
     duration_ms: u64,
+    /// Rows of data, one for each request; 0 for none.
+    rows: u32,
 }
 
 impl Order {
@@ -331,10 +447,11 @@ impl Order {
             rate: 0,
             max_requests: u64::MAX,
             duration_ms: HUNG.as_millis() as u64,
+            rows: 0,
         }
     }
 
-    fn words(&self) -> [String; 7] {
+    fn words(&self) -> [String; 8] {
         [
             self.transport.to_owned(),
             self.address.to_string(),
@@ -343,14 +460,26 @@ impl Order {
             self.max_requests.to_string(),
             self.duration_ms.to_string(),
             self.rate.to_string(),
+            self.rows.to_string(),
         ]
     }
 
     fn plan(words: &[String]) -> Plan {
         let number = |index: usize| words[index].parse::<u64>().expect("a number");
         let path = words[2].clone();
-        let task = act(async move |user: &mut User| user.get(&path).send().await.map(|_| ()));
-        let play = Play::new(&[words[1].parse().expect("an address")], task);
+        let feeds = people(number(7));
+        let has_rows = !feeds.is_empty();
+        let task = match path.as_str() {
+            MEASURES => act(measure),
+            _ => act(async move |user: &mut User| {
+                if has_rows {
+                    user.data("people")?;
+                }
+                user.get(&path).send().await.map(|_| ())
+            }),
+        };
+        let origin = words[1].parse().expect("an address");
+        let play = Play::new(&[origin], task).feeding(feeds);
         let demand = match number(6) {
             0 => Demand::Users(Pattern::Constant(number(3) as f64)),
             rate => Demand::Arrivals {
@@ -376,6 +505,19 @@ impl Order {
     }
 }
 
+/// A feed of so many rows, one for each iteration; none for 0.
+fn people(rows: u64) -> Vec<Feed> {
+    if rows == 0 {
+        return Vec::new();
+    }
+    let text = "id\n".to_owned() + &"x\n".repeat(rows as usize);
+    let csv = DataFormat::Csv { separator: b',' };
+    let file = DataFile::from_bytes("people.csv", text.into(), csv).expect("it is good");
+    let mut feed = Feed::new("people", Arc::new(file), Strategy::Unique, FeedId(0));
+    feed.hold = Hold::Iteration;
+    vec![feed]
+}
+
 /// What the started process does: the run, its events and figures on its output.
 fn carry_out(words: &[String]) -> ExitCode {
     let prepared = match prepare(Order::plan(words)) {
@@ -387,20 +529,22 @@ fn carry_out(words: &[String]) -> ExitCode {
         Err(error) => panic!("{error}"),
     };
     let transport = prepared.transport_word();
-    let (sender, receiver) = crossbeam::channel::unbounded::<Box<loadforge_analysis::Snapshot>>();
+    let (sender, receiver) = crossbeam::channel::unbounded::<Box<Snapshot>>();
     let mut telling = None;
     let ended = prepared.run(|| {
         telling = Some(thread::spawn(move || {
             println!("pid {}", std::process::id());
             let (mut totals, mut last_active) = (Default::default(), 0);
+            let mut seconds = Vec::new();
             for second in receiver {
                 second.events.iter().for_each(tell);
                 if second.phase == loadforge_analysis::Phase::Running {
                     last_active = second.users.active;
                 }
                 totals = second.totals;
+                seconds.push(second);
             }
-            (totals, last_active)
+            (totals, last_active, seconds)
         }));
         sender
     });
@@ -411,7 +555,8 @@ fn carry_out(words: &[String]) -> ExitCode {
         ..
     } = ended.expect("the run begins");
     let telling = telling.expect("it was asked to observe");
-    let (totals, last_active) = telling.join().expect("it only tells");
+    let (totals, last_active, seconds) = telling.join().expect("it only tells");
+    tell_own_figures(&seconds);
     println!(
         "transport {transport}\noutcome {outcome:?}\nkilled {killed}\nworkers_lost {workers_lost}"
     );

@@ -293,8 +293,8 @@ mod tests {
             of: 2,
             from_ns: 7,
         };
-        block.worker(0).set_share(share);
-        assert_eq!(block.worker(0).share(), share);
-        assert_eq!(block.worker(1).share(), Share::default());
+        block.worker(0).give_share(share);
+        assert_eq!(block.worker(0).shares(0..1).last(), Some(share));
+        assert_eq!(block.worker(1).shares_given(), 0);
     }
 }

@@ -2,7 +2,11 @@
 //! Neighbours: `block.rs` says where it lies, `transport.rs` hands it out. Invariant: every field but the run-wide
 //! counters has one writer, named here; zeroed memory is the page of a run that has not started.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::text::TextId;
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+};
 
 /// Where a run stands; the supervisor decides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,13 +22,17 @@ pub enum RunPhase {
     Ending = 3,
 }
 
+/// Row counters of a run: one for each data feed and counter of all its scenarios.
+pub const ROW_COUNTERS: usize = 64;
+
 /// What holds for the whole run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 #[repr(C, align(128))]
 pub struct RunControl {
     /// The `RunPhase`; written by the supervisor through `set_phase`.
     pub phase: AtomicU32,
-    _gap: u32,
+    /// Whether a scenario has nothing left to do; set by workers through `ask_for_end`, once, so it may stand beside the phase.
+    end_asked: AtomicU32,
     /// The run's epoch on CLOCK_MONOTONIC, in ns; written by the supervisor before it sets `RunPhase::Running`.
     pub t0_ns: AtomicU64,
     _spare: [u64; 14],
@@ -34,6 +42,23 @@ pub struct RunControl {
     pub rate_limiter: AtomicU64,
     // On a line of its own with what is still to come, so that the phase can be read without waiting for the adders.
     _spare_shared: [u64; 14],
+    /// Rows that users have taken from each data feed; every worker adds to them, with `fetch_add`.
+    pub rows_taken: [AtomicU64; ROW_COUNTERS],
+}
+
+impl Default for RunControl {
+    fn default() -> RunControl {
+        RunControl {
+            phase: AtomicU32::new(0),
+            end_asked: AtomicU32::new(0),
+            t0_ns: AtomicU64::new(0),
+            _spare: [0; 14],
+            requests_taken: AtomicU64::new(0),
+            rate_limiter: AtomicU64::new(0),
+            _spare_shared: [0; 14],
+            rows_taken: [const { AtomicU64::new(0) }; ROW_COUNTERS],
+        }
+    }
 }
 
 impl RunControl {
@@ -56,6 +81,19 @@ impl RunControl {
     pub fn set_phase(&self, phase: RunPhase) {
         // Release: pairs with the Acquire load in `phase`.
         self.phase.store(phase as u32, Ordering::Release);
+    }
+
+    /// Asks for the end of the run: a scenario has nothing left to do. Any worker may, after it has noted why with
+    /// `WorkerControl::set_end_reason`.
+    pub fn ask_for_end(&self) {
+        // Release: pairs with the Acquire load in `is_end_asked`.
+        self.end_asked.store(1, Ordering::Release);
+    }
+
+    /// Whether a scenario has nothing left to do. Then a worker's reason can be read.
+    pub fn is_end_asked(&self) -> bool {
+        // Acquire: pairs with the Release store in `ask_for_end`.
+        self.end_asked.load(Ordering::Acquire) != 0
     }
 }
 
@@ -84,6 +122,18 @@ pub struct Share {
     pub from_ns: u64,
 }
 
+/// Shares that a page keeps: a worker would have to sleep through that many deaths of others to miss one.
+const SHARES_KEPT: usize = 15;
+
+/// One share on the page.
+#[derive(Debug, Default)]
+#[repr(C)]
+struct ShareSlot {
+    /// Index in the upper half, `of` in the lower one.
+    place: AtomicU64,
+    from_ns: AtomicU64,
+}
+
 /// What one worker tells the supervisor, and the other way round.
 ///
 /// Counters have a single writer, the worker, which raises them with `raise`; gauges it stores. Readers see figures
@@ -104,7 +154,7 @@ pub struct WorkerControl {
     pub recorded: AtomicU64,
     /// Requests that were due and never begun, since the start.
     pub not_sent: AtomicU64,
-    /// Records for which there was no room anywhere, since the start; kept by `RecordSink`.
+    /// Records of requests for which there was no room anywhere, since the start; kept by `RecordSink`.
     pub lost: AtomicU64,
     /// Hand-overs that found the ring full, since the start; kept by `RecordSink`.
     pub stalls: AtomicU64,
@@ -126,19 +176,26 @@ pub struct WorkerControl {
     pub cpu_ns: AtomicU64,
     /// Time the worker has spent spinning for deadlines since t0, in ns.
     pub spin_ns: AtomicU64,
-    _spare: [u64; 15],
-    /// What share of the load this worker bears; written by the supervisor through `set_share`.
-    pub share: AtomicU64,
-    /// From when on it bears that share, in ns since t0; written by the supervisor through `set_share`.
-    pub share_from_ns: AtomicU64,
-    _spare_supervisor: [u64; 14],
+    /// Records of other kinds for which there was no room anywhere, since the start; kept by `RecordSink`. Of what they
+    /// stand for nothing was sent, so they have no part in the equation of what was.
+    pub lost_others: AtomicU64,
+    /// Why the worker asked for the end of the run: 1 more than the number of a text in its table; 0 when it has not asked.
+    end_reason: AtomicU64,
+    _spare: [u64; 13],
+    /// How many shares of the load this worker was given so far; written by the supervisor through `give_share`.
+    shares_given: AtomicU64,
+    /// The last of them, number n in slot n modulo their count: each holds from its time on, so that all must be known.
+    /// Written by the supervisor through `give_share`.
+    shares: [ShareSlot; SHARES_KEPT],
+    _spare_supervisor: u64,
 }
 
 // What one side writes and what the other writes never share a line (see `ring.rs` for the 128).
 const _: () = {
     use std::mem::offset_of;
-    assert!(offset_of!(RunControl, requests_taken) == 128 && size_of::<RunControl>() == 256);
-    assert!(offset_of!(WorkerControl, share) == 256 && size_of::<WorkerControl>() == 384);
+    assert!(offset_of!(RunControl, requests_taken) == 128);
+    assert!(offset_of!(RunControl, rows_taken) == 256 && size_of::<RunControl>() == 768);
+    assert!(offset_of!(WorkerControl, shares_given) == 256 && size_of::<WorkerControl>() == 512);
 };
 
 impl WorkerControl {
@@ -163,30 +220,59 @@ impl WorkerControl {
         self.state.store(state as u64, Ordering::Release);
     }
 
-    /// The worker's place among those that bear the load.
-    pub fn share(&self) -> Share {
-        // Acquire: pairs with the Release store in `set_share`, so that the time belongs to this share or a later one.
-        let packed = self.share.load(Ordering::Acquire);
-        Share {
-            index: (packed >> 32) as u32,
-            of: packed as u32,
-            from_ns: self.share_from_ns.load(Ordering::Relaxed),
-        }
+    /// Why the worker asked for the end of the run, as a text in its table; `None` when it has not asked.
+    pub fn end_reason(&self) -> Option<TextId> {
+        // Relaxed: `RunControl::is_end_asked` has made it visible.
+        let number = self.end_reason.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(TextId(number as u32))
     }
 
-    /// Sets the worker's place among those that bear the load. Only the supervisor does.
+    /// Notes why the worker asks for the end of the run; only the worker does, before it calls `RunControl::ask_for_end`.
+    pub fn set_end_reason(&self, reason: TextId) {
+        // Relaxed: published by `RunControl::ask_for_end`.
+        self.end_reason
+            .store(u64::from(reason.0) + 1, Ordering::Relaxed);
+    }
+
+    /// How many shares the worker was given so far; they can be read.
+    pub fn shares_given(&self) -> u64 {
+        // Acquire: pairs with the Release store in `give_share`, so that the slots of all shares counted can be read.
+        self.shares_given.load(Ordering::Acquire)
+    }
+
+    /// The shares of these numbers, below `shares_given`, in their order: one that was given while another was not yet in
+    /// force does not hide it. Of more than are kept, the last.
+    pub fn shares(&self, numbers: Range<u64>) -> impl Iterator<Item = Share> {
+        let kept = numbers.end.saturating_sub(SHARES_KEPT as u64);
+        (numbers.start.max(kept)..numbers.end).map(|number| {
+            let slot = &self.shares[number as usize % SHARES_KEPT];
+            // Relaxed: the count has brought them along.
+            let place = slot.place.load(Ordering::Relaxed);
+            Share {
+                index: (place >> 32) as u32,
+                of: place as u32,
+                from_ns: slot.from_ns.load(Ordering::Relaxed),
+            }
+        })
+    }
+
+    /// Gives the worker another place among those that bear the load. Only the supervisor does.
     ///
     /// # Panics
     /// When the index is not below `of`, and it is not (0, 0).
-    pub fn set_share(&self, Share { index, of, from_ns }: Share) {
+    pub fn give_share(&self, Share { index, of, from_ns }: Share) {
         assert!(
             index < of || (index, of) == (0, 0),
             "a share is one of {of}, not number {index}"
         );
-        self.share_from_ns.store(from_ns, Ordering::Relaxed);
-        // Release: pairs with the Acquire load in `share`.
-        self.share
-            .store(u64::from(index) << 32 | u64::from(of), Ordering::Release);
+        // Relaxed: this is the only writer.
+        let number = self.shares_given.load(Ordering::Relaxed);
+        let slot = &self.shares[number as usize % SHARES_KEPT];
+        slot.from_ns.store(from_ns, Ordering::Relaxed);
+        let place = u64::from(index) << 32 | u64::from(of);
+        slot.place.store(place, Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `shares_given`.
+        self.shares_given.store(number + 1, Ordering::Release);
     }
 }
 
@@ -208,10 +294,8 @@ mod tests {
     fn a_zeroed_page_is_a_run_that_has_not_started() {
         assert_eq!(RunControl::default().phase(), RunPhase::Starting);
         let worker = WorkerControl::default();
-        assert_eq!(
-            (worker.state(), worker.share()),
-            (WorkerState::Starting, Share::default())
-        );
+        assert_eq!(worker.state(), WorkerState::Starting);
+        assert_eq!(worker.shares_given(), 0);
     }
 
     #[test]
@@ -241,15 +325,50 @@ mod tests {
                 of,
                 from_ns: u64::from(of),
             };
-            worker.set_share(share);
-            assert_eq!(worker.share(), share);
+            let seen = worker.shares_given();
+            worker.give_share(share);
+            assert_eq!(worker.shares(seen..seen + 1).collect::<Vec<_>>(), [share]);
+        }
+    }
+
+    #[test]
+    fn shares_given_one_after_another_are_all_there_and_of_too_many_the_last() {
+        let worker = WorkerControl::default();
+        let share = |from_ns| Share {
+            index: 0,
+            of: 1,
+            from_ns,
+        };
+        worker.give_share(share(5));
+        worker.give_share(share(7));
+        let both: Vec<Share> = worker.shares(0..2).collect();
+        assert_eq!(both, [share(5), share(7)]);
+        assert_eq!(worker.shares(1..2).collect::<Vec<_>>(), [share(7)]);
+        (8..40).for_each(|from_ns| worker.give_share(share(from_ns)));
+        let last: Vec<u64> = worker
+            .shares(2..worker.shares_given())
+            .map(|share| share.from_ns)
+            .collect();
+        assert_eq!(last, (40 - SHARES_KEPT as u64..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_end_is_asked_for_with_a_reason() {
+        let (run, worker) = (RunControl::default(), WorkerControl::default());
+        assert!(!run.is_end_asked());
+        assert_eq!(worker.end_reason(), None);
+        for id in [0, u32::MAX] {
+            worker.set_end_reason(TextId(id));
+            run.ask_for_end();
+            assert!(run.is_end_asked());
+            assert_eq!(worker.end_reason(), Some(TextId(id)));
         }
     }
 
     #[test]
     #[should_panic(expected = "not number 2")]
     fn a_share_beyond_the_last_is_refused() {
-        WorkerControl::default().set_share(Share {
+        WorkerControl::default().give_share(Share {
             index: 2,
             of: 2,
             from_ns: 0,

@@ -25,7 +25,7 @@ mod text;
 mod transport;
 
 #[cfg(not(loom))]
-pub use control::{RunControl, RunPhase, Share, WorkerControl, WorkerState, raise};
+pub use control::{ROW_COUNTERS, RunControl, RunPhase, Share, WorkerControl, WorkerState, raise};
 pub use record::{FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord};
 #[cfg(not(loom))]
 pub use region::{RegionError, sweep_leftovers};

@@ -17,11 +17,14 @@ pub const FLAG_BYTES_SATURATED: u16 = 1 << 2;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct RequestRecord {
-    /// When it was due, in ns since t0; in the closed model, when the user was ready to send.
+    /// When it was due, in ns since t0; in the closed model, when the user was ready to send. Of kind `Group`: when it began.
+    /// Of kind `Metric`: when the value was told.
     pub intended_ns: u64,
-    /// When its sending began, in ns since t0; 0 when it was never sent.
+    /// When its sending began, in ns since t0; 0 when it was never sent. Of kind `Group`: when it began. Of kind `Metric`:
+    /// the bits of the value, an `f64`; see `value`.
     pub sent_ns: u64,
-    /// When it was over, in ns since t0.
+    /// When it was over, in ns since t0. Of kind `Metric`: when the value was told, so that every kind counts in the second of
+    /// this field.
     pub done_ns: u64,
     /// From `sent_ns` to the first byte of the answer, in µs, saturating; 0 when there was none.
     pub first_byte_us: u32,
@@ -36,7 +39,8 @@ pub struct RequestRecord {
     pub bytes_in: u32,
     /// Bytes sent, head and body, saturating.
     pub bytes_out: u32,
-    /// The id of the name it is counted under, as the worker gave it out.
+    /// The id of the name it is counted under, as the worker gave it out. Of kinds `Group` and `Metric`: the number of its
+    /// text in the worker's table.
     pub name: u32,
     /// The virtual user's number, unique in the run.
     pub user: u32,
@@ -103,6 +107,13 @@ impl RecordKind {
             5 => Some(RecordKind::NotSent),
             _ => None,
         }
+    }
+}
+
+impl RequestRecord {
+    /// Of kind `Metric`: the value.
+    pub const fn value(&self) -> f64 {
+        f64::from_bits(self.sent_ns)
     }
 }
 

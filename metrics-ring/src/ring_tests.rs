@@ -97,6 +97,7 @@ mod model {
                 overflow.spilled += 1;
             } else {
                 overflow.lost += 1;
+                overflow.lost_others += u32::from(record.kind != RecordKind::Request as u8);
             }
         }
     }

@@ -37,15 +37,21 @@ pub enum TextKind {
     ErrorDetail = 4,
     /// Where a scenario's code panicked.
     PanicPlace = 5,
+    /// Why a scenario has nothing left to do.
+    EndReason = 6,
+    /// What a scenario told of a failure that no request carries; its code is the error's kind.
+    NotedFailure = 7,
 }
 
 impl TextKind {
-    const ALL: [TextKind; 5] = [
+    const ALL: [TextKind; 7] = [
         TextKind::Name,
         TextKind::Group,
         TextKind::Metric,
         TextKind::ErrorDetail,
         TextKind::PanicPlace,
+        TextKind::EndReason,
+        TextKind::NotedFailure,
     ];
 
     fn from_code(code: u8) -> Option<TextKind> {

@@ -344,9 +344,11 @@ impl RecordSink {
         };
         let control = self.shared.block.worker(self.worker);
         raise(&control.recorded, (records.len() - overflow.lost) as u64);
-        if overflow != Overflow::default() {
+        if overflow.is_any() {
             raise(&control.stalls, 1);
-            raise(&control.lost, overflow.lost as u64);
+            let others = u64::from(overflow.lost_others);
+            raise(&control.lost, overflow.lost as u64 - others);
+            raise(&control.lost_others, others);
         }
     }
 
@@ -397,9 +399,9 @@ fn send_batch(
         .take_while(|record| sender.try_send(**record).is_ok())
         .count();
     let spilled = (before + sent).saturating_sub(ring_records).min(sent);
-    Overflow {
-        spilled,
-        lost: records.len() - sent,
+    match &records[sent..] {
+        [] if spilled == 0 => Overflow::default(),
+        lost => Overflow::new(spilled, lost),
     }
 }
 

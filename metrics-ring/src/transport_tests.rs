@@ -1,7 +1,7 @@
 //! One conformance suite, run on both transports, and what only one of them has.
 
 use super::*;
-use crate::{RunPhase, TextKind, WorkerState};
+use crate::{RecordKind, RunPhase, TextKind, WorkerState};
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -24,13 +24,13 @@ fn numbered(numbers: std::ops::Range<u64>) -> Vec<RequestRecord> {
     numbers.map(RequestRecord::numbered).collect()
 }
 
-/// The counters that the sink keeps: recorded, stalls, lost.
+/// The counters that the sink keeps: recorded, stalls, lost of any kind.
 fn counters(transport: &Transport, worker: usize) -> (u64, u64, u64) {
     let control = transport.worker(worker);
     (
         control.recorded.load(Relaxed),
         control.stalls.load(Relaxed),
-        control.lost.load(Relaxed),
+        control.lost.load(Relaxed) + control.lost_others.load(Relaxed),
     )
 }
 
@@ -89,6 +89,53 @@ fn what_fits_nowhere_is_counted_as_lost(make: fn(usize) -> Transport) {
     sink.push_batch(&numbered(21..29));
     assert_eq!(drained(&mut source), numbered(21..29));
     assert_eq!(counters(&transport, 0), (20, 2, 9));
+}
+
+fn a_lost_record_of_no_request_is_not_counted_among_the_requests(make: fn(usize) -> Transport) {
+    let transport = make(1);
+    let mut sink = transport.sink(0);
+    let mut of_kind = |kind: RecordKind| {
+        sink.push(&RequestRecord {
+            kind: kind as u8,
+            bytes_in: 40,
+            ..RequestRecord::default()
+        });
+    };
+    (0..12).for_each(|_| of_kind(RecordKind::Request));
+    for kind in [
+        RecordKind::NotSent,
+        RecordKind::Request,
+        RecordKind::Iteration,
+        RecordKind::Metric,
+        RecordKind::Request,
+    ] {
+        of_kind(kind);
+    }
+    let control = transport.worker(0);
+    let lost = (
+        control.lost.load(Relaxed),
+        control.lost_others.load(Relaxed),
+    );
+    assert_eq!(lost, (2, 3));
+    assert_eq!(control.recorded.load(Relaxed), 12);
+}
+
+fn lost_records_of_no_request_are_counted_apart(make: fn(usize) -> Transport) {
+    let transport = make(1);
+    let (mut sink, mut source) = (transport.sink(0), transport.source(0));
+    let of = |kind: RecordKind| RequestRecord {
+        kind: kind as u8,
+        ..RequestRecord::default()
+    };
+    sink.push_batch(&numbered(0..12));
+    sink.push_batch(&[of(RecordKind::Request), of(RecordKind::Metric)]);
+    sink.push(&of(RecordKind::Group));
+    sink.push(&of(RecordKind::NotSent));
+    let control = transport.worker(0);
+    assert_eq!(control.lost.load(Relaxed), 1);
+    assert_eq!(control.lost_others.load(Relaxed), 3);
+    assert_eq!(counters(&transport, 0), (12, 4, 4));
+    assert_eq!(drained(&mut source).len() + sink.backlog(), 12);
 }
 
 fn what_a_worker_leaves_behind_is_recovered_once(make: fn(usize) -> Transport) {
@@ -192,6 +239,8 @@ macro_rules! conformance {
                 workers_do_not_see_each_others_records,
                 what_the_ring_cannot_take_waits_and_arrives_later,
                 what_fits_nowhere_is_counted_as_lost,
+                a_lost_record_of_no_request_is_not_counted_among_the_requests,
+                lost_records_of_no_request_are_counted_apart,
                 what_a_worker_leaves_behind_is_recovered_once,
                 a_thread_far_away_loses_and_doubles_nothing,
                 control_and_texts_are_seen_through_every_clone,

@@ -4,8 +4,8 @@
 //! the command line select those whose names contain one of them.
 
 use loadforge_ring::{
-    Capacity, RegionError, RequestRecord, RunPhase, Share, TextKind, Transport, WorkerState,
-    sweep_leftovers,
+    Capacity, ROW_COUNTERS, RegionError, RequestRecord, RunPhase, Share, TextKind, Transport,
+    WorkerState, sweep_leftovers,
 };
 use nix::libc;
 use nix::sched::{CloneFlags, unshare};
@@ -354,18 +354,31 @@ fn both_sides_see_each_other_s_control_words() {
             transport.control().phase() == RunPhase::Running
         });
         assert_eq!(transport.control().t0_ns.load(Relaxed), 77);
-        assert_eq!(control.share(), SHARE);
+        let shares = control.shares_given();
+        assert_eq!(control.shares(0..shares).last(), Some(SHARE));
         transport.control().requests_taken.fetch_add(3, Relaxed);
+        transport.control().rows_taken[ROW_COUNTERS - 1].fetch_add(5, Relaxed);
+        let mut texts = transport.text_writer(1);
+        control.set_end_reason(texts.intern(TextKind::EndReason, 0, "no row is left"));
+        transport.control().ask_for_end();
     });
     wait_until("the worker is ready", || {
         transport.worker(1).state() == WorkerState::Ready
     });
     assert_eq!(transport.worker(1).heartbeat_ns.load(Relaxed), 5);
-    transport.worker(1).set_share(SHARE);
+    transport.worker(1).give_share(SHARE);
     transport.control().t0_ns.store(77, Relaxed);
     transport.control().set_phase(RunPhase::Running);
     child.succeeded();
     assert_eq!(transport.control().requests_taken.load(Relaxed), 3);
+    let last_row = &transport.control().rows_taken[ROW_COUNTERS - 1];
+    assert_eq!(last_row.load(Relaxed), 5);
+    assert!(transport.control().is_end_asked());
+    assert_eq!(transport.worker(0).end_reason(), None);
+    let reason = transport.worker(1).end_reason().unwrap();
+    let mut texts = transport.text_reader(1).new_entries();
+    texts.retain(|text| text.id == reason);
+    assert_eq!(texts[0].text, "no row is left");
 }
 
 /// A file in `/dev/shm` that looks like a region's, removed when it goes out of scope.
@@ -541,7 +554,8 @@ fn meet_a_small_shm() {
     for number in 0..ring + spill + 1 {
         sink.push(&record(number));
     }
-    assert_eq!(smaller.worker(0).lost.load(Relaxed), 1);
+    // The numbered record is of no kind, so of no request either.
+    assert_eq!(smaller.worker(0).lost_others.load(Relaxed), 1);
     drop(sink);
     let mut next = 0;
     smaller.source(0).recover(|got| {

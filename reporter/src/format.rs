@@ -70,6 +70,33 @@ pub fn rate(per_s: f64) -> String {
     }
 }
 
+/// A value of a metric, whatever its unit: "3", "45.2", "12,409", "1.20e-7". Whole numbers keep all their digits up to 10^15.
+pub fn number(value: f64) -> String {
+    let size = value.abs();
+    if !value.is_finite() {
+        NONE.to_owned()
+    } else if size >= 1e15 || (size > 0.0 && size < 0.000_999_5) {
+        format!("{value:.2e}")
+    } else if value == value.trunc() {
+        // Adding 0 makes a plain 0 of a negative one.
+        grouped(&format!("{:.0}", value + 0.0))
+    } else {
+        trim_zeros(&significant(value)).to_owned()
+    }
+}
+
+/// The same in at most eight characters, for narrow places.
+pub fn short_number(value: f64) -> String {
+    let forms = [
+        number(value),
+        format!("{value:.2e}"),
+        format!("{value:.1e}"),
+    ];
+    let fits = |form: &String| form.chars().count() <= 8;
+    let shortest = || format!("{value:.0e}");
+    forms.into_iter().find(fits).unwrap_or_else(shortest)
+}
+
 /// Bytes in steps of 1,000: "812 B", "1.24 MB".
 pub fn bytes(value: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
@@ -169,6 +196,32 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_without_a_unit_read_well_at_any_size() {
+        let rows = [
+            (0.0, "0", "0"),
+            (-0.0, "0", "0"),
+            (3.0, "3", "3"),
+            (45.25, "45.2", "45.2"),
+            (2.5, "2.5", "2.5"),
+            (-0.125, "-0.125", "-0.125"),
+            (1_234_567.0, "1,234,567", "1.23e6"),
+            (12_409.4, "12,409", "12,409"),
+            (1e15, "1.00e15", "1.00e15"),
+            (1.2e-7, "1.20e-7", "1.20e-7"),
+            (-1.234e300, "-1.23e300", "-1.2e300"),
+            (-1.234e-300, "-1.23e-300", "-1e-300"),
+            (f64::NAN, NONE, NONE),
+            (f64::MAX, "1.80e308", "1.80e308"),
+        ];
+        for (value, text, short) in rows {
+            assert_eq!(
+                (number(value).as_str(), short_number(value).as_str()),
+                (text, short)
+            );
+        }
+    }
 
     #[test]
     fn latencies_take_the_unit_that_suits_them() {

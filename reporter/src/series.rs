@@ -22,6 +22,7 @@ pub struct Series {
     events: Vec<Event>,
     offered: SecondCounts,
     sent: SecondCounts,
+    not_sent: SecondCounts,
     /// Windows in each point but the last.
     windows_per_point: u32,
     max_points: usize,
@@ -102,6 +103,7 @@ impl Series {
         let point = SeriesPoint::of(snapshot);
         self.offered.add(&snapshot.offered_at);
         self.sent.add(&snapshot.sent_at);
+        self.not_sent.add(&snapshot.not_sent_at);
         match self.points.last_mut() {
             Some(last) if last.windows < self.windows_per_point => last.merge(point),
             _ => self.points.push(point),
@@ -130,6 +132,11 @@ impl Series {
         &self.sent
     }
 
+    /// Requests that were never sent by the time they were due at; empty for a run that did not tell.
+    pub fn not_sent(&self) -> &SecondCounts {
+        &self.not_sent
+    }
+
     /// The first events of the run.
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -156,6 +163,7 @@ impl Series {
             events: Vec::new(),
             offered: SecondCounts::with_most(max_points),
             sent: SecondCounts::with_most(max_points),
+            not_sent: SecondCounts::with_most(max_points),
             windows_per_point: 1,
             max_points,
         }

@@ -3,10 +3,10 @@
 
 use crate::format;
 use loadforge_analysis::{
-    EndpointSummary, LoadModel, MAX_ENDPOINTS, OTHER_ENDPOINT, RunOutcome, RunSummary,
-    ThresholdResult, VerdictLevel,
+    EndpointSummary, ErrorCount, LoadModel, MAX_ENDPOINTS, MAX_GROUPS, MAX_METRICS, OTHER_ENDPOINT,
+    RunOutcome, RunSummary, ThresholdResult, VerdictLevel,
 };
-use loadforge_scenarios::PhaseRole;
+use loadforge_scenarios::{ErrorKind, PhaseRole};
 
 /// The verdict as a heading.
 pub(crate) fn verdict_heading(level: VerdictLevel) -> &'static str {
@@ -60,13 +60,30 @@ pub(crate) fn cut_short(summary: &RunSummary, planned_s: f64) -> Option<String> 
     };
     match summary.outcome {
         RunOutcome::Completed => None,
-        RunOutcome::Interrupted => Some(format!(
-            "The run was interrupted after {after}{planned}. Requests under way were given time to finish, so what follows is whole."
-        )),
+        RunOutcome::Interrupted => {
+            let whole = match given_up(summary) {
+                0 => "so what follows is whole.".to_owned(),
+                count => format!(
+                    "and {} not answered in that time: given up and counted as failed ({}).",
+                    were(count, "request"),
+                    ErrorKind::Interrupted.as_str()
+                ),
+            };
+            Some(format!(
+                "The run was interrupted after {after}{planned}. Requests under way were given time to finish, {whole}"
+            ))
+        }
         RunOutcome::Aborted => Some(format!(
             "The run was cut off after {after}{planned}: it was killed or broke off. What follows covers every second written until then; requests under way at that moment are not in it."
         )),
     }
+}
+
+/// Requests that were cut when the graceful stop was over.
+fn given_up(summary: &RunSummary) -> u64 {
+    let errors = summary.errors.iter();
+    let cut = errors.filter(|error| error.kind == ErrorKind::Interrupted);
+    cut.map(|error| error.count).sum()
 }
 
 /// The whole run in two or three sentences.
@@ -104,7 +121,11 @@ pub(crate) fn story(summary: &RunSummary) -> String {
     let errors = match summary.measured.failed {
         0 => "No request failed.".to_owned(),
         failed => {
-            let often = summary.errors.first().map_or_else(String::new, |error| {
+            let of_requests =
+                |error: &&ErrorCount| error.count - error.without_request.min(error.count);
+            // The first of the most frequent: `max_by_key` alone would take the last.
+            let often = summary.errors.iter().rev().max_by_key(of_requests);
+            let often = often.map_or_else(String::new, |error| {
                 format!(", most often with “{}”", error.detail)
             });
             format!(
@@ -118,9 +139,16 @@ pub(crate) fn story(summary: &RunSummary) -> String {
         0 => String::new(),
         count => format!(" {} due and never sent.", were(count, "request")),
     };
+    let noted = match noted_failures(summary) {
+        0 => String::new(),
+        count => format!(
+            " {} told of that no request carries.",
+            were(count, "failure")
+        ),
+    };
     let story = format!(
         "In {length}, {load} {requests}, {rate} a second. \
-         Half of them took up to {half}, 99 of 100 up to {most}. {errors}{not_sent}"
+         Half of them took up to {half}, 99 of 100 up to {most}. {errors}{noted}{not_sent}"
     );
     keep_together(&story)
 }
@@ -223,6 +251,21 @@ pub(crate) fn threshold_actual(threshold: &ThresholdResult) -> String {
     }
 }
 
+/// How an endpoint is called where its method stands beside its name.
+pub(crate) fn endpoint_label(method: &str, name: &str) -> String {
+    format!("{method} {}", without_method(method, name))
+        .trim()
+        .to_owned()
+}
+
+/// The name without the method in front, which imported scenarios have there: shown beside it, it would stand there twice.
+pub(crate) fn without_method<'n>(method: &str, name: &'n str) -> &'n str {
+    name.strip_prefix(method)
+        .and_then(|rest| rest.strip_prefix(' '))
+        .filter(|rest| !method.is_empty() && !rest.trim().is_empty())
+        .unwrap_or(name)
+}
+
 /// What "other" in the list of endpoints means; `None` when it is not in the list.
 pub(crate) fn other_words(summary: &RunSummary) -> Option<String> {
     let is_other =
@@ -231,6 +274,41 @@ pub(crate) fn other_words(summary: &RunSummary) -> Option<String> {
         format!(
             "\u{201c}{OTHER_ENDPOINT}\u{201d} is not a name of the scenario: the {}st name and later are counted there together.",
             MAX_ENDPOINTS + 1
+        )
+    })
+}
+
+fn noted_failures(summary: &RunSummary) -> u64 {
+    let errors = summary.errors.iter();
+    errors.map(|error| error.without_request).sum()
+}
+
+/// How many of the errors no request carries, in words; `None` when each belongs to one.
+pub(crate) fn failures_without_request(summary: &RunSummary) -> Option<String> {
+    let count = noted_failures(summary);
+    let verb = if count == 1 { "is" } else { "are" };
+    (count > 0).then(|| {
+        format!(
+            "{} of these {verb} of no request: told of by the scenario itself, or the place of a panic. They are not among the \
+             failed requests.",
+            format::count(count)
+        )
+    })
+}
+
+/// What "other" means among groups and metrics; `None` when they all have figures of their own.
+pub(crate) fn other_own_words(summary: &RunSummary) -> Option<String> {
+    let groups = (summary.groups.len() > MAX_GROUPS).then_some("group");
+    let metrics = (summary.metrics.len() > MAX_METRICS).then_some("metric");
+    let which: Vec<String> = [groups.zip(Some(MAX_GROUPS)), metrics.zip(Some(MAX_METRICS))]
+        .into_iter()
+        .flatten()
+        .map(|(noun, most)| format!("the {}st {noun} and later ones", most + 1))
+        .collect();
+    (!which.is_empty()).then(|| {
+        format!(
+            "\u{201c}{OTHER_ENDPOINT}\u{201d} holds what has no row of its own: {}.",
+            which.join(", and ")
         )
     })
 }
@@ -273,6 +351,7 @@ pub(crate) fn conserved(summary: &RunSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loadforge_analysis::{ErrorCount, RunFacts, RunFold};
 
     fn threshold(expr: &str, actual: Option<f64>, passed: bool) -> ThresholdResult {
         ThresholdResult {
@@ -299,6 +378,34 @@ mod tests {
                 threshold_actual(&threshold(expr, actual, true)),
                 text,
                 "{expr}"
+            );
+        }
+    }
+
+    #[test]
+    fn requests_that_the_end_cut_are_not_called_whole() {
+        let info = crate::fixture::run_info();
+        let outcome = RunOutcome::Interrupted;
+        let mut summary = RunFold::new().finish(RunFacts {
+            info: &info,
+            outcome,
+        });
+        let said = |summary: &RunSummary| cut_short(summary, 60.0).unwrap_or_default();
+        assert!(said(&summary).ends_with("so what follows is whole."));
+        for (count, words) in [
+            (1, "1 request was not answered"),
+            (7, "7 requests were not"),
+        ] {
+            summary.errors = vec![ErrorCount {
+                kind: ErrorKind::Interrupted,
+                detail: "in flight when the run ended (waited 1s)".to_owned(),
+                count,
+                without_request: 0,
+            }];
+            let said = said(&summary);
+            assert!(
+                said.contains(words) && said.contains("failed (interrupted)"),
+                "{said}"
             );
         }
     }

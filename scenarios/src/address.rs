@@ -147,7 +147,7 @@ pub(crate) fn push_query_text(text: &str, query: &mut String) {
     }
 }
 
-fn percent(byte: u8, text: &mut String) {
+pub(crate) fn percent(byte: u8, text: &mut String) {
     write!(text, "%{byte:02X}").expect("writing to a string cannot fail");
 }
 

@@ -2,7 +2,8 @@
 //! Poisson stream takes exponential steps on the same scale, so that its rate follows the curve too (time change of a
 //! Poisson process: Çinlar, "Introduction to Stochastic Processes", 1975, ch. 4).
 //! Neighbours: `pattern/course.rs` inverts the integral, the engine takes arrivals. Invariant: a due time is computed from
-//! its arrival's number, never by adding up gaps, so that errors do not grow and workers agree.
+//! its arrival's number, even, or its block, Poisson, and never by adding up gaps from the start, so that errors do not grow
+//! and workers agree: the arrivals of a run are the same however many workers share them.
 
 use crate::{Course, Gaps, Pattern};
 use rand_chacha::{
@@ -64,19 +65,84 @@ enum Steps {
         next: u64,
         of: u64,
     },
-    /// Exponential steps with a mean of `of`.
-    Poisson {
-        /// Where the next is.
-        level: f64,
-        of: f64,
-        rng: Box<ChaCha8Rng>,
-    },
+    /// Exponential steps with a mean of 1.
+    Poisson(Box<PoissonSteps>),
+}
+
+/// Length of a block of a Poisson stream on the scale of the integral. What is to come of a Poisson process does not depend
+/// on what came, so that it may begin anew at every block, from random numbers that block and seed alone decide: all
+/// workers draw the same arrivals, and none has to draw those of hours to know what is due now.
+const BLOCK: f64 = 1_024.0;
+
+/// A Poisson stream: every worker draws every arrival, and keeps every `of`-th. That is a draw more for each worker and arrival,
+/// about 10 ns, and makes the arrivals those of the seed, whoever is there to take them.
+#[derive(Clone, Debug)]
+struct PoissonSteps {
+    /// At the first arrival of every block.
+    fresh: ChaCha8Rng,
+    rng: ChaCha8Rng,
+    block: u64,
+    /// Where the next arrival is.
+    level: f64,
+    index: u32,
+    of: u32,
+    /// Whose the arrival drawn next is, counted from this worker on: 0 is its own.
+    turn: u32,
+}
+
+impl PoissonSteps {
+    /// From the first arrival of the block that holds `level` on.
+    fn new(seed: u64, index: u32, of: u32, level: f64) -> PoissonSteps {
+        let fresh = ChaCha8Rng::seed_from_u64(seed);
+        let mut steps = PoissonSteps {
+            rng: fresh.clone(),
+            fresh,
+            block: 0,
+            level: 0.0,
+            index,
+            of,
+            turn: 0,
+        };
+        steps.begin((level.max(0.0) / BLOCK) as u64);
+        steps.advance();
+        steps
+    }
+
+    fn begin(&mut self, block: u64) {
+        self.block = block;
+        self.level = block as f64 * BLOCK;
+        self.rng = self.fresh.clone();
+        self.rng.set_stream(block);
+        // Blocks begin with another worker each, so that what does not divide evenly falls to all of them.
+        let first = (block % u64::from(self.of)) as u32;
+        self.turn = (first + self.of - self.index) % self.of;
+    }
+
+    /// Goes on to the next arrival of this worker.
+    fn advance(&mut self) {
+        loop {
+            self.level += exponential(&mut self.rng);
+            if self.level >= (self.block + 1) as f64 * BLOCK {
+                self.begin(self.block + 1);
+                continue;
+            }
+            let is_ours = self.turn == 0;
+            self.turn = if self.turn + 1 == self.of {
+                0
+            } else {
+                self.turn + 1
+            };
+            if is_ours {
+                return;
+            }
+        }
+    }
 }
 
 impl ArrivalStream {
     /// The arrivals of worker `index` of `of` that are due at `from_ns` or later. Even: those whose number leaves `index`
-    /// when divided by `of`, so that all workers together have each once, also when they are shared out anew from some
-    /// time on. Poisson: an independent stream of 1/`of` of the rate, which depends on `seed`, `index`, `of` and `from_ns`.
+    /// when divided by `of`. Poisson: every `of`-th of the stream that `seed` stands for. Either way all workers together have
+    /// each arrival once, also when they are shared out anew from some time on.
     ///
     /// # Panics
     /// When `index` is not below `of`.
@@ -104,15 +170,10 @@ impl ArrivalStream {
                 let next = first + (index + of - first % of) % of;
                 Steps::Even { next, of }
             }
+            // A little early, as above: of two blocks, the one before.
             Gaps::Poisson => {
-                let mut rng = ChaCha8Rng::seed_from_u64(stream_seed(seed, index, of, from_ns));
-                let of = f64::from(of);
-                let level = began + exponential(&mut rng) * of;
-                Steps::Poisson {
-                    level,
-                    of,
-                    rng: Box::new(rng),
-                }
+                let steps = PoissonSteps::new(seed, index, of, began - 1.0);
+                Steps::Poisson(Box::new(steps))
             }
         };
         let mut stream = ArrivalStream {
@@ -132,7 +193,7 @@ impl ArrivalStream {
         *self.peeked.get_or_insert_with(|| {
             clock.due_ns(match steps {
                 Steps::Even { next, .. } => *next as f64,
-                Steps::Poisson { level, .. } => *level,
+                Steps::Poisson(steps) => steps.level,
             })
         })
     }
@@ -159,7 +220,7 @@ impl ArrivalStream {
         self.peeked = None;
         match &mut self.steps {
             Steps::Even { next, of } => *next += *of,
-            Steps::Poisson { level, of, rng } => *level += exponential(rng) * *of,
+            Steps::Poisson(steps) => steps.advance(),
         }
     }
 }
@@ -170,13 +231,6 @@ fn exponential(rng: &mut impl Rng) -> f64 {
     // From 2^-53 to 1, never 0.
     let uniform = ((rng.next_u64() >> 11) + 1) as f64 * (1.0 / (1_u64 << 53) as f64);
     -uniform.ln()
-}
-
-fn stream_seed(seed: u64, index: u32, of: u32, from_ns: u64) -> u64 {
-    // SplitMix64's constants, to keep neighbours apart; ChaCha does the mixing.
-    let worker = u64::from(of) << 32 | u64::from(index);
-    seed.wrapping_add(worker.wrapping_mul(0x9e37_79b9_7f4a_7c15))
-        ^ from_ns.wrapping_mul(0xbf58_476d_1ce4_e5b9)
 }
 
 #[cfg(test)]

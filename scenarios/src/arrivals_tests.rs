@@ -96,6 +96,40 @@ fn gaps_of_a_poisson_stream_are_exponential_and_streams_add_up_to_the_rate() {
 }
 
 #[test]
+fn the_same_seed_draws_the_same_random_arrivals_however_many_workers_share_them() {
+    let rate = Pattern::Ramp {
+        from: 0.0,
+        to: 2_000.0,
+        over: Duration::from_secs(10),
+        curve: RampCurve::Linear,
+    };
+    let stream = |seed, index, of, from_ns| {
+        let duration = Duration::from_secs(10);
+        let gaps = Gaps::Poisson;
+        taken(&mut ArrivalStream::new(
+            &rate, duration, gaps, seed, index, of, from_ns,
+        ))
+    };
+    let whole = stream(7, 0, 1, 0);
+    assert_ne!(whole, stream(8, 0, 1, 0));
+    for of in [2, 3, 7] {
+        let mut shared: Vec<u64> = (0..of).flat_map(|index| stream(7, index, of, 0)).collect();
+        let most = (0..of).map(|index| stream(7, index, of, 0).len()).max();
+        assert!(most.unwrap_or_default() * of as usize <= shared.len() + 10 * of as usize);
+        shared.sort_unstable();
+        assert_eq!(shared, whole, "{of} workers");
+        // Shared out anew among one less, at moments inside of blocks and at their borders.
+        for from_ns in [1, SECOND / 2, 3 * SECOND, 3_200_000_000, 9_999_999_999] {
+            let before = (0..of).flat_map(|index| stream(7, index, of, 0));
+            let behind = (0..of - 1).flat_map(|index| stream(7, index, of - 1, from_ns));
+            let mut both: Vec<u64> = before.filter(|due| *due < from_ns).chain(behind).collect();
+            both.sort_unstable();
+            assert_eq!(both, whole, "{of} workers, from {from_ns}");
+        }
+    }
+}
+
+#[test]
 fn a_poisson_stream_follows_the_curve() {
     let rate = Pattern::Ramp {
         from: 100.0,

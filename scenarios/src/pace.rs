@@ -57,9 +57,30 @@ pub enum ThinkTime {
     Constant(Duration),
     /// Evenly spread from the first to the second, both included.
     Uniform(Duration, Duration),
+    /// Around a mean with a standard deviation, as a bell; what would lie before nothing is nothing.
+    Normal {
+        /// Where most pauses lie.
+        mean: Duration,
+        /// The standard deviation: two pauses in three are no further from the mean.
+        sd: Duration,
+    },
+    /// As between independent visitors: many short pauses, few long ones.
+    Exponential {
+        /// The mean.
+        mean: Duration,
+    },
 }
 
 impl ThinkTime {
+    /// Evenly spread between two lengths; always as long when they are equal, and not at all when both are nothing.
+    pub fn between(from: Duration, to: Duration) -> ThinkTime {
+        match (from, to) {
+            (_, Duration::ZERO) => ThinkTime::None,
+            (from, to) if from == to => ThinkTime::Constant(to),
+            (from, to) => ThinkTime::Uniform(from, to),
+        }
+    }
+
     /// Draws a pause; `None` when there is none, so that the caller need not wait at all.
     pub fn draw(&self, rng: &mut impl Rng) -> Option<Duration> {
         match self {
@@ -69,8 +90,26 @@ impl ThinkTime {
                 let spread = to.saturating_sub(*from).as_nanos() as u64;
                 Some(*from + Duration::from_nanos(below(rng, spread.saturating_add(1))))
             }
+            ThinkTime::Normal { mean, sd } => {
+                // Box and Muller 1958: one of its two numbers.
+                let bell = (-2.0 * open_fraction(rng).ln()).sqrt()
+                    * (std::f64::consts::TAU * open_fraction(rng)).cos();
+                Some(seconds(mean.as_secs_f64() + bell * sd.as_secs_f64()))
+            }
+            ThinkTime::Exponential { mean } => {
+                Some(seconds(-open_fraction(rng).ln() * mean.as_secs_f64()))
+            }
         }
     }
+}
+
+/// A number above 0 and at most 1, so that its logarithm is a number.
+fn open_fraction(rng: &mut impl Rng) -> f64 {
+    ((rng.next_u64() >> 11) + 1) as f64 / (1u64 << 53) as f64
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
@@ -115,5 +154,39 @@ mod tests {
                 .iter()
                 .any(|pause| *pause > to - Duration::from_micros(200))
         );
+    }
+
+    #[test]
+    fn drawn_pauses_have_the_mean_and_spread_that_were_asked_for() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut moments = |think: ThinkTime| {
+            let drawn: Vec<f64> = (0..20_000)
+                .map(|_| think.draw(&mut rng).unwrap().as_secs_f64())
+                .collect();
+            let mean = drawn.iter().sum::<f64>() / 20_000.0;
+            let squares = drawn.iter().map(|pause| (pause - mean).powi(2));
+            (mean, (squares.sum::<f64>() / 20_000.0).sqrt())
+        };
+        let (mean, sd) = (Duration::from_secs(10), Duration::from_secs(2));
+        // Five standard errors: 2/√20,000 and 10/√20,000 of a mean, and half of that of a bell's spread.
+        let (at, spread) = moments(ThinkTime::Normal { mean, sd });
+        assert!(
+            (at - 10.0).abs() < 0.07 && (spread - 2.0).abs() < 0.05,
+            "{at} {spread}"
+        );
+        let (at, spread) = moments(ThinkTime::Exponential { mean });
+        assert!(
+            (at - 10.0).abs() < 0.36 && (spread - 10.0).abs() < 0.6,
+            "{at} {spread}"
+        );
+        // Half of such a bell lies before nothing.
+        let wide = ThinkTime::Normal {
+            mean: Duration::ZERO,
+            sd,
+        };
+        let nothing = (0..1000)
+            .filter(|_| wide.draw(&mut rng).unwrap().is_zero())
+            .count();
+        assert!((400..600).contains(&nothing), "{nothing}");
     }
 }

@@ -99,6 +99,22 @@ impl HeaderList {
         self.iter().any(|(have, _)| have.eq_ignore_ascii_case(name))
     }
 
+    /// Takes every header of this name, in any case, away.
+    pub fn remove(&mut self, name: &str) {
+        if !self.contains(name) {
+            return;
+        }
+        let mut kept = HeaderList::default();
+        for (have, value) in self
+            .iter()
+            .filter(|(have, _)| !have.eq_ignore_ascii_case(name))
+        {
+            kept.push(have, value)
+                .expect("a header that is here was checked when it came");
+        }
+        *self = kept;
+    }
+
     /// Forgets the headers and keeps the memory.
     pub fn clear(&mut self) {
         self.text.clear();
@@ -123,7 +139,8 @@ pub struct Request {
     pub body: Body,
     /// Time limit of the whole request in ns; `None` takes the run's.
     pub time_limit_ns: Option<u64>,
-    /// Whether somebody will look at the answer's headers; else they are not kept.
+    /// Whether somebody will look at the answer's headers; else they are kept only when they set cookies, say where a
+    /// redirect leads or how the body is packed.
     pub keep_head: bool,
     /// Whether somebody will look at the answer's body; else it is counted and dropped.
     pub keep_body: bool,
@@ -135,10 +152,18 @@ impl Request {
     /// A GET of `/` with no headers, to be filled.
     pub fn new() -> Request {
         Request {
+            path: String::from("/"),
+            ..Request::empty()
+        }
+    }
+
+    /// One that has allocated nothing and cannot be sent: what stands in for another that is being filled.
+    pub(crate) fn empty() -> Request {
+        Request {
             method: Method::Get,
             origin: OriginId(0),
             name: NameId(0),
-            path: String::from("/"),
+            path: String::new(),
             headers: HeaderList::default(),
             body: Body::Empty,
             time_limit_ns: None,
@@ -146,6 +171,29 @@ impl Request {
             keep_body: false,
             fixed: None,
         }
+    }
+
+    /// Becomes the same as another, in its own memory.
+    pub fn copy_from(&mut self, other: &Request) {
+        self.copy_from_but_body(other);
+        match (&mut self.body, &other.body) {
+            (Body::Owned(own), Body::Owned(bytes)) => own.clone_from(bytes),
+            (own, body) => *own = body.clone(),
+        }
+    }
+
+    /// Becomes the same as another, but for its body.
+    pub(crate) fn copy_from_but_body(&mut self, other: &Request) {
+        self.method = other.method;
+        self.origin = other.origin;
+        self.name = other.name;
+        self.path.clone_from(&other.path);
+        self.headers.text.clone_from(&other.headers.text);
+        self.headers.ends.clone_from(&other.headers.ends);
+        self.time_limit_ns = other.time_limit_ns;
+        self.keep_head = other.keep_head;
+        self.keep_body = other.keep_body;
+        self.fixed = other.fixed;
     }
 }
 
@@ -170,6 +218,11 @@ mod tests {
         assert!(headers.contains("Accept"));
         headers.clear();
         assert_eq!(headers.iter().count(), 0);
+        headers.push("a", "1").unwrap();
+        headers.push("B", "2").unwrap();
+        headers.push("c", "3").unwrap();
+        headers.remove("b");
+        assert_eq!(headers.iter().collect::<Vec<_>>(), [("a", "1"), ("c", "3")]);
     }
 
     #[test]

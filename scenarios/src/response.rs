@@ -1,5 +1,10 @@
-//! What came back. Neighbours: the engine fills one in place, `user.rs` lends it to the scenario.
-//! Invariant: `head` and `body` are empty unless the request asked to keep them.
+//! What came back. Neighbours: the engine fills one in place, `user.rs` lends it to the scenario, `encoding.rs` unpacks bodies.
+//! Invariant: the body is empty unless the request asked to keep it; a head is kept when the request asked for it, and when
+//! it says something that users act on (cookies, redirects, a packed body).
+
+use crate::encoding::{self, EncodingError};
+use serde::de::DeserializeOwned;
+use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
 /// An answer, in buffers that its user keeps from request to request.
 #[derive(Clone, Debug, Default)]
@@ -8,6 +13,9 @@ pub struct Response {
     head: Vec<u8>,
     body: Vec<u8>,
     body_len: u64,
+    took_ns: u64,
+    /// The body as it was before the server packed it, once somebody has looked.
+    unpacked: OnceCell<Result<Vec<u8>, EncodingError>>,
 }
 
 impl Response {
@@ -16,25 +24,65 @@ impl Response {
         self.status
     }
 
-    /// The body's length in bytes, kept or not.
+    /// The body's length in bytes as it came over the wire, kept or not.
     pub fn body_len(&self) -> u64 {
         self.body_len
     }
 
-    /// The body; empty unless the request asked to keep it.
+    /// How long it took from sending the request to the last byte of the answer: the service time.
+    pub fn took(&self) -> Duration {
+        Duration::from_nanos(self.took_ns)
+    }
+
+    /// The body, unpacked when the server had packed it; empty unless the request asked to keep it.
+    ///
+    /// # Errors
+    /// When it is packed in a way that cannot be undone.
+    pub fn unpacked_body(&self) -> Result<&[u8], EncodingError> {
+        let Some(encoding) = self.header("content-encoding") else {
+            return Ok(&self.body);
+        };
+        let unpacked = self
+            .unpacked
+            .get_or_init(|| encoding::unpack(encoding, &self.body));
+        unpacked.as_ref().map(Vec::as_slice).map_err(|error| *error)
+    }
+
+    /// The body, unpacked when the server had packed it and as it came when that cannot be undone; empty unless the request
+    /// asked to keep it.
     pub fn body(&self) -> &[u8] {
-        &self.body
+        self.unpacked_body().unwrap_or(&self.body)
     }
 
     /// The body as text; bytes that are not UTF-8 become U+FFFD.
-    pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.body)
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.body())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is no JSON, or JSON of another shape.
+    pub fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(self.body())
+    }
+
+    /// What a JSON pointer (RFC 6901), such as `/items/0/id`, finds in the body; `None` when the body is no JSON or the
+    /// pointer leads nowhere.
+    pub fn json_pointer(&self, pointer: &str) -> Option<serde_json::Value> {
+        let mut body: serde_json::Value = self.json().ok()?;
+        body.pointer_mut(pointer).map(serde_json::Value::take)
     }
 
     /// The first header of this name in any case, as text; `None` when it is missing, not UTF-8 or was not kept.
     pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers_named(name).next()
+    }
+
+    /// Every header of this name in any case, in the order they came; those that are not UTF-8 are left out.
+    pub fn headers_named(&self, name: &str) -> impl Iterator<Item = &str> {
         self.headers()
-            .find(|(have, _)| have.eq_ignore_ascii_case(name))
+            .filter(move |(have, _)| have.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
@@ -50,12 +98,24 @@ impl Response {
             })
     }
 
+    /// The head as it came, status line first; empty when it was not kept.
+    pub fn raw_head(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Whether anything of the head was kept.
+    pub(crate) fn has_head(&self) -> bool {
+        !self.head.is_empty()
+    }
+
     /// Makes it ready for the next answer and keeps the memory. For clients.
     pub fn begin(&mut self, status: u16) {
         self.status = status;
         self.head.clear();
         self.body.clear();
         self.body_len = 0;
+        self.took_ns = 0;
+        self.unpacked.take();
     }
 
     /// The raw head (status line and header lines) to be filled. For clients.
@@ -72,23 +132,65 @@ impl Response {
     pub fn set_body_len(&mut self, body_len: u64) {
         self.body_len = body_len;
     }
+
+    /// States how long it took, in ns. For clients.
+    pub fn set_took_ns(&mut self, took_ns: u64) {
+        self.took_ns = took_ns;
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
+
+    fn response(head: &str, body: &[u8]) -> Response {
+        let mut response = Response::default();
+        response.begin(200);
+        response.head_mut().extend_from_slice(head.as_bytes());
+        response.body_mut().extend_from_slice(body);
+        response
+    }
 
     #[test]
     fn headers_are_found_in_any_case() {
-        let mut response = Response::default();
-        response.begin(200);
-        response
-            .head_mut()
-            .extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-A:b\r\n\r\n");
+        let mut response = response(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-A:b\r\nx-a: c\r\n\r\n",
+            b"",
+        );
         assert_eq!(response.header("content-type"), Some("text/plain"));
-        assert_eq!(response.header("x-a"), Some("b"));
+        assert_eq!(
+            response.headers_named("x-a").collect::<Vec<_>>(),
+            ["b", "c"]
+        );
         assert_eq!(response.header("HTTP/1.1 200 OK"), None);
         response.begin(204);
         assert_eq!(response.header("content-type"), None);
+    }
+
+    #[test]
+    fn a_packed_body_is_read_as_what_was_packed() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(br#"{"a":[1,{"b":"x"}]}"#).unwrap();
+        let packed = packer.finish().unwrap();
+        let head = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n";
+        let response = response(head, &packed);
+        assert_eq!(response.text(), r#"{"a":[1,{"b":"x"}]}"#);
+        assert_eq!(response.json_pointer("/a/1/b"), Some("x".into()));
+        assert_eq!(response.json_pointer("/a/2"), None);
+    }
+
+    #[test]
+    fn a_body_that_cannot_be_unpacked_says_so_and_is_shown_as_it_came() {
+        let broken = response("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n", b"no");
+        assert_eq!(broken.unpacked_body(), Err(EncodingError::Broken));
+        assert_eq!(broken.body(), b"no");
+        let unknown = response("HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n\r\n", b"no");
+        assert_eq!(unknown.unpacked_body(), Err(EncodingError::Unknown));
+        let plain = response(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: identity\r\n\r\n",
+            b"yes",
+        );
+        assert_eq!(plain.unpacked_body(), Ok(&b"yes"[..]));
     }
 }

@@ -24,6 +24,16 @@ pub struct Origin {
     pub port: u16,
 }
 
+impl Scheme {
+    /// The word before `://`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Http => "http",
+            Scheme::Https => "https",
+        }
+    }
+}
+
 impl Origin {
     /// What stands in the `Host` header: the port is left out when it is the scheme's own.
     pub fn authority(&self) -> String {
@@ -41,13 +51,12 @@ impl Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-        };
-        write!(f, "{scheme}://{}", self.authority())
+        write!(f, "{}://{}", self.scheme.as_str(), self.authority())
     }
 }
+
+/// The most data feeds and counters that the scenarios of a run have together.
+pub const MOST_FEEDS: u16 = 64;
 
 /// A virtual user's whole life: setup, weighted tasks, teardown.
 pub type UserFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -65,6 +74,11 @@ pub trait Scenario: Send + Sync {
 
     /// How many requests carry a `FixedId`: ids are below this.
     fn fixed_requests(&self) -> u32;
+
+    /// How many data feeds and counters it takes rows from: `FeedId`s are below this. At most `MOST_FEEDS`.
+    fn feeds(&self) -> u16 {
+        0
+    }
 
     /// Begins a user's life.
     fn start_user(self: Arc<Self>, user: User) -> UserFuture;

@@ -3,14 +3,17 @@
 //! Invariant: what a client may rely on is checked here (one request and one sleep at a time), with a panic that names the breach.
 
 use crate::{
-    Client, Failure, FixedId, Method, NameId, Origin, Request, Response, Scenario, Seat, User,
-    UserFuture,
+    Client, Failure, FeedId, FixedId, GroupId, Method, MetricId, MetricKind, NameId, Origin,
+    Request, Response, Scenario, Seat, User, UserFuture,
 };
 use std::{
     cell::RefCell,
     rc::Rc,
-    sync::Arc,
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -19,6 +22,8 @@ use std::{
 pub struct Answer {
     /// The status, or why there was none.
     pub result: Result<u16, Failure>,
+    /// Header lines.
+    pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
     /// How long it takes.
@@ -30,6 +35,7 @@ impl Answer {
     pub fn status(status: u16) -> Answer {
         Answer {
             result: Ok(status),
+            headers: Vec::new(),
             body: Vec::new(),
             delay: Duration::from_millis(1),
         }
@@ -41,6 +47,13 @@ impl Answer {
             body: body.into(),
             ..Answer::status(200)
         }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.into(), value.into()));
+        self
     }
 
     /// No answer: a failure after 1 ms.
@@ -84,6 +97,16 @@ pub enum Deed {
     Answered,
     /// Judged the last answer anew.
     Judged(Option<Failure>),
+    /// Told of a failure that no request carries.
+    Failed(Failure),
+    /// Ended a group of requests that had begun so long ago; `true` when it failed.
+    Grouped(String, Duration, bool),
+    /// Added a value to a metric.
+    Measured(MetricKind, String, f64),
+    /// Took a row of a feed: its number.
+    TookRow(FeedId, u64),
+    /// Ended the run, and why.
+    EndedRun(String),
     /// Began an iteration.
     Began,
     /// Ended an iteration; `true` when it failed.
@@ -151,7 +174,9 @@ impl MemoryRun {
                 Some(scenario.clone().start_user(user))
             })
             .collect();
-        let mut cx = Context::from_waker(Waker::noop());
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
         loop {
             for (id, slot) in users.iter_mut().enumerate() {
                 let Some(user) = slot else { continue };
@@ -164,8 +189,21 @@ impl MemoryRun {
                 let events = std::mem::take(&mut client.state.borrow_mut().events);
                 return events;
             }
-            client.pass_time();
+            // Who has woken itself only lets others go first.
+            if !woken.0.swap(false, Ordering::Relaxed) {
+                client.pass_time();
+            }
         }
+    }
+}
+
+/// Whether anybody was woken since the last look.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -177,6 +215,10 @@ struct State {
     now_ns: u64,
     calls: u32,
     names: Vec<String>,
+    groups: Vec<String>,
+    metrics: Vec<(MetricKind, String)>,
+    rows_taken: Vec<u64>,
+    is_ended: bool,
     seats: Vec<SeatState>,
     events: Vec<Event>,
 }
@@ -191,8 +233,7 @@ struct SeatState {
 struct UnderWay {
     due_ns: u64,
     keep_body: bool,
-    result: Result<u16, Failure>,
-    body: Vec<u8>,
+    answer: Answer,
 }
 
 struct Sleep {
@@ -225,7 +266,8 @@ impl MemoryClient {
     }
 
     fn draining(&self) -> bool {
-        self.state.borrow().now_ns >= self.drain_at_ns
+        let state = self.state.borrow();
+        state.is_ended || state.now_ns >= self.drain_at_ns
     }
 
     /// Jumps to the next moment at which anything happens.
@@ -257,15 +299,10 @@ impl Client for MemoryClient {
     }
 
     fn name_id(&self, name: &str) -> NameId {
-        let names = &mut self.state.borrow_mut().names;
-        let at = names
-            .iter()
-            .position(|have| have == name)
-            .unwrap_or_else(|| {
-                names.push(name.to_owned());
-                names.len() - 1
-            });
-        NameId(at as u32)
+        NameId(index_of(
+            &mut self.state.borrow_mut().names,
+            name.to_owned(),
+        ))
     }
 
     fn poll_iteration(&self, seat: Seat, _: &mut Context<'_>) -> Poll<bool> {
@@ -278,6 +315,10 @@ impl Client for MemoryClient {
 
     fn end_iteration(&self, seat: Seat, failed: bool) {
         self.note(seat, Deed::Ended(failed));
+    }
+
+    fn is_leaving(&self, seat: Seat) -> bool {
+        self.draining() && !self.state.borrow().seats[seat.0 as usize].tidying
     }
 
     fn begin_teardown(&self, seat: Seat) {
@@ -300,8 +341,7 @@ impl Client for MemoryClient {
             time_limit_ns: request.time_limit_ns,
             fixed: request.fixed,
         };
-        let refused = self.draining() && !self.state.borrow().seats[seat.0 as usize].tidying;
-        let answer = if refused {
+        let answer = if self.is_leaving(seat) {
             self.note(seat, Deed::Refused);
             Answer {
                 delay: Duration::ZERO,
@@ -323,8 +363,7 @@ impl Client for MemoryClient {
         *under_way = Some(UnderWay {
             due_ns,
             keep_body: request.keep_body,
-            result: answer.result,
-            body: answer.body,
+            answer,
         });
     }
 
@@ -345,13 +384,21 @@ impl Client for MemoryClient {
         if due_ns > now_ns {
             return Poll::Pending;
         }
-        let answer = slot.take().expect("it was there a line above");
+        let UnderWay {
+            keep_body, answer, ..
+        } = slot.take().expect("it was there a line above");
         drop(state);
         self.note(seat, Deed::Answered);
         Poll::Ready(answer.result.map(|status| {
             response.begin(status);
+            response.set_took_ns(answer.delay.as_nanos() as u64);
             response.set_body_len(answer.body.len() as u64);
-            if answer.keep_body {
+            let head = response.head_mut();
+            head.extend_from_slice(format!("HTTP/1.1 {status} .\r\n").as_bytes());
+            for (name, value) in &answer.headers {
+                head.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+            }
+            if keep_body {
                 response.body_mut().extend_from_slice(&answer.body);
             }
         }))
@@ -361,8 +408,55 @@ impl Client for MemoryClient {
         self.note(seat, Deed::Judged(failure.cloned()));
     }
 
+    fn note_failure(&self, seat: Seat, failure: &Failure) {
+        self.note(seat, Deed::Failed(failure.clone()));
+    }
+
+    fn group_id(&self, name: &str) -> GroupId {
+        GroupId(index_of(
+            &mut self.state.borrow_mut().groups,
+            name.to_owned(),
+        ))
+    }
+
+    fn record_group(&self, seat: Seat, group: GroupId, begun_ns: u64, failed: bool) {
+        let state = self.state.borrow();
+        let name = state.groups[group.0 as usize].clone();
+        let took = Duration::from_nanos(state.now_ns - begun_ns);
+        drop(state);
+        self.note(seat, Deed::Grouped(name, took, failed));
+    }
+
+    fn metric_id(&self, kind: MetricKind, name: &str) -> MetricId {
+        let metric = (kind, name.to_owned());
+        MetricId(index_of(&mut self.state.borrow_mut().metrics, metric))
+    }
+
+    fn record_metric(&self, seat: Seat, metric: MetricId, value: f64) {
+        let (kind, name) = self.state.borrow().metrics[metric.0 as usize].clone();
+        self.note(seat, Deed::Measured(kind, name, value));
+    }
+
+    fn take_row(&self, seat: Seat, feed: FeedId) -> u64 {
+        let at = usize::from(feed.0);
+        let mut state = self.state.borrow_mut();
+        if state.rows_taken.len() <= at {
+            state.rows_taken.resize(at + 1, 0);
+        }
+        let row = state.rows_taken[at];
+        state.rows_taken[at] += 1;
+        drop(state);
+        self.note(seat, Deed::TookRow(feed, row));
+        row
+    }
+
+    fn end_run(&self, seat: Seat, why: &str) {
+        self.state.borrow_mut().is_ended = true;
+        self.note(seat, Deed::EndedRun(why.to_owned()));
+    }
+
     fn poll_sleep(&self, seat: Seat, until_ns: u64, _: &mut Context<'_>) -> Poll<()> {
-        let draining = self.draining();
+        let leaving = self.is_leaving(seat);
         let mut state = self.state.borrow_mut();
         let now_ns = state.now_ns;
         let slot = &mut state.seats[seat.0 as usize];
@@ -380,7 +474,7 @@ impl Client for MemoryClient {
             "user {} has two sleeps under way",
             seat.0
         );
-        if now_ns < until_ns && !draining {
+        if now_ns < until_ns && !leaving {
             return Poll::Pending;
         }
         let slept = Duration::from_nanos(now_ns - sleep.from_ns);
@@ -389,4 +483,14 @@ impl Client for MemoryClient {
         self.note(seat, Deed::Slept(slept));
         Poll::Ready(())
     }
+}
+
+/// Where an item stands in the list; behind all others when it is new.
+fn index_of<T: PartialEq>(items: &mut Vec<T>, item: T) -> u32 {
+    let at = items.iter().position(|have| *have == item);
+    let at = at.unwrap_or_else(|| {
+        items.push(item);
+        items.len() - 1
+    });
+    at as u32
 }

@@ -112,11 +112,7 @@ fn an_answer_is_kept_and_judged_by_its_status() {
             let failure = user.get("/bad").send().await.unwrap_err();
             assert_eq!(failure, Failure::new(ErrorKind::Status, "HTTP 404"));
             assert_eq!(
-                user.get("/bad")
-                    .send_accepting(|status| status == 404)
-                    .await
-                    .unwrap()
-                    .status(),
+                user.get("/bad").accept(404).send().await.unwrap().status(),
                 404
             );
             assert_eq!(

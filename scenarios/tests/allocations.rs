@@ -2,7 +2,10 @@
 //! counts every allocation of the process; only those of the testing thread are looked at.
 
 use loadforge_scenarios::{
-    Client, Failure, NameId, Request, Response, Scenario, Seat, User, document,
+    Client, Failure, FeedId, GroupId, MetricId, MetricKind, NameId, Request, Response, Scenario,
+    Seat, User,
+    data::{DataFile, DataFormat, Row},
+    document,
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -74,6 +77,9 @@ impl Client for Ready {
     fn end_iteration(&self, _: Seat, failed: bool) {
         assert!(!failed);
     }
+    fn is_leaving(&self, _: Seat) -> bool {
+        false
+    }
     fn begin_teardown(&self, _: Seat) {}
     fn submit(&self, _: Seat, request: &Request) {
         self.bytes_sent
@@ -93,6 +99,21 @@ impl Client for Ready {
         Poll::Ready(Ok(()))
     }
     fn judge(&self, _: Seat, _: Option<&Failure>) {}
+    fn note_failure(&self, _: Seat, failure: &Failure) {
+        panic!("{failure}");
+    }
+    fn group_id(&self, _: &str) -> GroupId {
+        GroupId(0)
+    }
+    fn record_group(&self, _: Seat, _: GroupId, _: u64, _: bool) {}
+    fn metric_id(&self, _: MetricKind, _: &str) -> MetricId {
+        MetricId(0)
+    }
+    fn record_metric(&self, _: Seat, _: MetricId, _: f64) {}
+    fn take_row(&self, _: Seat, _: FeedId) -> u64 {
+        0
+    }
+    fn end_run(&self, _: Seat, _: &str) {}
     fn poll_sleep(&self, _: Seat, _: u64, _: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
     }
@@ -119,4 +140,24 @@ fn an_iteration_of_fixed_steps_allocates_nothing() {
     );
     assert!(client.iterations.get() > ITERATIONS && client.bytes_sent.get() > 0);
     assert_eq!(client.at_end.get() - client.at_start.get(), 0);
+}
+
+#[test]
+fn reading_rows_allocates_nothing_once_one_as_long_was_read() {
+    let csv = DataFormat::Csv { separator: b',' };
+    let rows = "ann,\"a \"\"b\"\"\"\nbob,\n".repeat(500);
+    let lines = "{\"user\": \"ann\", \"n\": 12}\n{\"n\": 7, \"user\": \"é\"}\n".repeat(500);
+    for (text, format) in [
+        (format!("user,pass\n{rows}"), csv),
+        (lines, DataFormat::JsonLines),
+    ] {
+        let file = DataFile::from_bytes("people", text.into(), format).unwrap();
+        let mut row = Row::new();
+        file.read(0, &mut row).unwrap();
+        let before = ALLOCATIONS.with(Cell::get);
+        for number in 0..file.rows() {
+            file.read(number, &mut row).unwrap();
+        }
+        assert_eq!(ALLOCATIONS.with(Cell::get), before, "{format:?}");
+    }
 }

@@ -15,7 +15,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use std::{
     fs::File,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 use table::Sample;
@@ -166,14 +166,38 @@ fn measure_figures(
     job: &Job<'_>,
     server: &Server,
 ) -> Result<table::Figures, String> {
+    let measured = measure_command(&mut generator.command(job), job.folder, server)?;
+    let per_request = |time: Duration| time.as_secs_f64() * 1e6 / measured.requests as f64;
+    Ok(table::Figures {
+        requests: measured.requests,
+        cpu_us_per_request: per_request(measured.cpu),
+        server_cpu_us_per_request: per_request(measured.server_cpu),
+        requests_per_s: measured.requests as f64 / measured.wall.as_secs_f64(),
+    })
+}
+
+/// What a generator cost, from the start of its process to its end.
+pub(crate) struct Measured {
+    /// As the server counted them; at least one.
+    pub(crate) requests: u64,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) server_cpu: Duration,
+}
+
+/// Runs a generator to its end; its words go to a file in `folder`, the last of them into the error.
+pub(crate) fn measure_command(
+    command: &mut Command,
+    folder: &Path,
+    server: &Server,
+) -> Result<Measured, String> {
     let before = server.count()?;
     let (cpu_before, server_before) = (children_cpu(), server.cpu());
-    let said = job.folder.join("said");
+    let said = folder.join("said");
     let file = || File::create(&said).map_err(|error| format!("no file for its words: {error}"));
     let started = Instant::now();
     // Pinning is done by `taskset`, which becomes the generator: no process more, and children inherit it.
-    let status = generator
-        .command(job)
+    let status = command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(file()?)
@@ -194,11 +218,11 @@ fn measure_figures(
     if requests == 0 {
         return Err("sent no request".to_owned());
     }
-    Ok(table::Figures {
+    Ok(Measured {
         requests,
-        cpu_us_per_request: cpu.as_secs_f64() * 1e6 / requests as f64,
-        server_cpu_us_per_request: server_cpu.as_secs_f64() * 1e6 / requests as f64,
-        requests_per_s: requests as f64 / wall.as_secs_f64(),
+        wall,
+        cpu,
+        server_cpu,
     })
 }
 
@@ -255,10 +279,7 @@ mod tests {
     fn the_cpu_time_of_a_child_that_has_ended_is_counted() {
         let before = children_cpu();
         let script = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
-        let status = std::process::Command::new("sh")
-            .args(["-c", script])
-            .status()
-            .unwrap();
+        let status = Command::new("sh").args(["-c", script]).status().unwrap();
         assert!(status.success());
         assert!(children_cpu() - before > Duration::from_millis(1));
     }

@@ -2,12 +2,15 @@
 //! Neighbours: `.ci/run` calls it behind `cargo test --workspace`. Invariant: a check that could not run is shown as
 //! skipped with the reason, never as passed; a check that ran no test although it should have is a failure.
 
-use crate::{instructions, programs};
+use crate::{fuzz, instructions, programs};
 use std::{
     path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
+
+/// How long each fuzz target runs.
+const FUZZ_SECONDS: u32 = 5;
 
 /// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +23,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 8] = [
+    let steps: [Step; 9] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),
@@ -50,6 +53,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         }),
         ("instructions", instructions),
         ("loom", loom),
+        ("fuzz", fuzz),
         ("miri", miri),
         ("deny", deny),
     ];
@@ -120,6 +124,20 @@ fn loom(root: &Path) -> Ended {
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", root.join("target/loom"));
     tests_run(&mut command)
+}
+
+/// Every fuzz target for a moment: longer runs are for people (`cargo xtask fuzz`).
+fn fuzz(root: &Path) -> Ended {
+    if programs::find("c++").is_none() {
+        return Ended::Skipped("libFuzzer needs a C++ compiler".to_owned());
+    }
+    match fuzz::run(root, &fuzz::Options::all(FUZZ_SECONDS)) {
+        Ok(()) => Ended::Passed,
+        Err(message) => {
+            println!("{message}");
+            Ended::Failed
+        }
+    }
 }
 
 /// The ring's tests that need no shared memory, under Miri.

@@ -5,8 +5,10 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod bench_doors;
 mod bench_peers;
 mod ci;
+mod fuzz;
 mod hooks;
 mod instructions;
 mod profile;
@@ -22,12 +24,15 @@ use std::{
 const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
-  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, Miri, cargo-deny
+  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, fuzz, Miri, cargo-deny
   bench-peers   cost of a request beside other load generators
                 [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
+  bench-doors   cost of a request through TOML and Rust beside a URL [--seconds 3] [--rounds 5]
   profile       where a worker's CPU goes: a table and a flame graph
                 [--connections 64] [--seconds 10] [--server nginx|echo] [--keep]
   instructions  instructions of the pure parts under callgrind, held to the blessed figures [--bless]
+  fuzz          every fuzz target for some seconds, or one of them; finds stay in fuzz/artifacts
+                [TARGET] [--seconds 30]
   hooks         installs a git pre-commit hook: fmt, tidy, clippy";
 
 fn main() -> ExitCode {
@@ -59,11 +64,13 @@ fn carry_out(task: &str, rest: &[String]) -> Result<Result<(), String>, String> 
             let options = bench_peers::Options::parse(options)?;
             bench_peers::run(&root, &options)
         }
+        ("bench-doors", options) => bench_doors::run(&root, &bench_doors::Options::parse(options)?),
         ("profile", options) => profile::run(&root, &profile::Options::parse(options)?),
         ("instructions", options) => {
             let options = instructions::Options::parse(options)?;
             instructions::run(&root, options).map(|end| println!("instructions: {end}"))
         }
+        ("fuzz", options) => fuzz::run(&root, &fuzz::Options::parse(options)?),
         ("hooks", []) => hooks::run(&root),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");

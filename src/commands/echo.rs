@@ -66,9 +66,19 @@ pub fn echo(args: &EchoArgs) -> Result<Exit, CommandError> {
     }
     if args.end_with.is_none() {
         anstream::eprintln!(
-            "{} requests answered on {} connections",
+            "{} {} answered on {} {}",
             counts.requests,
-            counts.connections
+            if counts.requests == 1 {
+                "request"
+            } else {
+                "requests"
+            },
+            counts.connections,
+            if counts.connections == 1 {
+                "connection"
+            } else {
+                "connections"
+            }
         );
     }
     Ok(Exit::Done)

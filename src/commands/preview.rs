@@ -2,13 +2,14 @@
 //! read it as `run` does, the reporter draws. Invariant: nothing is sent and no name looked up.
 
 use crate::{
-    aim::{Aim, AimError, FILE_DURATION},
-    amounts::time_words,
+    aim::{AimError, FILE_DURATION},
+    amounts::{self, time_words},
     args::PreviewArgs,
     complaint::{CommandError, Complaint},
     exit::Exit,
     load::{Load, LoadSpec, words},
     mask::Mask,
+    program::Program,
 };
 use loadforge_reporter::{Curve, ResultsError, preview_html, preview_terminal};
 use loadforge_scenarios::{Demand, Pattern};
@@ -28,8 +29,8 @@ const LOOKS: u64 = 28_800;
 ///
 /// # Errors
 /// When it makes no sense, or the page cannot be written.
-pub fn preview(args: &PreviewArgs) -> Result<Exit, CommandError> {
-    let (name, load, mask) = read(args)?;
+pub fn preview(args: &PreviewArgs, program: Program) -> Result<Exit, CommandError> {
+    let (name, load, mask) = read(args, program)?;
     let names: Vec<String> = load
         .demands
         .iter()
@@ -54,6 +55,9 @@ pub fn preview(args: &PreviewArgs) -> Result<Exit, CommandError> {
         }
         text.push('\n');
         text.push_str(&moments(curve, &asked.demand, load.duration));
+    }
+    for note in load.unseen() {
+        text.push_str(&format!("\n  note: {}\n", mask.apply(&note)));
     }
     text.push('\n');
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -89,18 +93,21 @@ fn say(text: &str, what: &str) -> Result<(), CommandError> {
 }
 
 /// What is drawn: its name, the load, and what nobody is to see.
-fn read(args: &PreviewArgs) -> Result<(String, Load, Mask), CommandError> {
+fn read(args: &PreviewArgs, program: Program) -> Result<(String, Load, Mask), CommandError> {
     let mut complaints = Vec::new();
     complaints.extend(args.html.as_deref().and_then(not_a_page));
-    let mut texts = Vec::new();
-    let aim = match args.scenario.as_deref().map(Aim::read) {
-        None => None,
-        Some(Ok(aim)) => Some(aim),
-        Some(Err(AimError::Typed(complaint))) => {
-            complaints.push(complaint);
+    let (mut texts, mut scenario) = (Vec::new(), None);
+    let aim = match program.aim_of_preview(args.scenario.as_deref()) {
+        Ok(aim) => aim,
+        Err(AimError::Typed(complaint)) => {
+            scenario = Some(complaint);
             None
         }
-        Some(Err(AimError::File(problems))) => {
+        Err(AimError::Several(mut several)) => {
+            complaints.append(&mut several);
+            None
+        }
+        Err(AimError::File(problems)) => {
             texts.push(problems.to_string());
             None
         }
@@ -114,9 +121,10 @@ fn read(args: &PreviewArgs) -> Result<(String, Load, Mask), CommandError> {
             &mut complaints,
         ),
     };
-    if !complaints.is_empty() {
-        texts.push(Complaint::list(&complaints));
-    }
+    let seed = args.seed.as_deref();
+    let seed = seed.map(|text| amounts::count("--seed", text, 0..=u64::MAX));
+    complaints.extend(seed.and_then(Result::err));
+    texts.extend(args.places.texts(scenario, complaints));
     if !texts.is_empty() {
         return Err(CommandError::bad_input(texts.join("\n\n")));
     }
@@ -170,8 +178,10 @@ fn head(name: &str, load: &Load, mask: &Mask) -> String {
     }
     if let Some(bound) = load.max_rate {
         text.push_str(&format!(
-            "  bound   {} requests a second, {} at once after a pause\n",
-            bound.per_s, bound.burst
+            "  bound   {} {} a second, {} at once after a pause\n",
+            bound.per_s,
+            in_number(bound.per_s, "request"),
+            bound.burst
         ));
     }
     text
@@ -200,16 +210,18 @@ fn moments(curve: &Curve<'_>, demand: &Demand, duration: Duration) -> String {
     let area = curve.pattern.integral(duration);
     text.push_str(&match demand {
         Demand::Arrivals { .. } => format!(
-            "  {:<8}{:>12}  {} iterations\n",
+            "  {:<8}{:>12}  {} {}\n",
             "total",
             "",
-            amount(area.round())
+            amount(area.round()),
+            in_number(area.round(), "iteration")
         ),
         Demand::Users(_) => format!(
-            "  {:<8}{:>12}  {} users\n",
+            "  {:<8}{:>12}  {} {}\n",
             "mean",
             "",
-            amount(area / duration.as_secs_f64())
+            amount(area / duration.as_secs_f64()),
+            in_number(area / duration.as_secs_f64(), "user")
         ),
     });
     text
@@ -240,6 +252,15 @@ fn since_start(moment: Duration) -> String {
         true => "0s".to_owned(),
         // What a look between two round moments has found need not be told to the nanosecond.
         false => time_words(Duration::from_millis(moment.as_millis().max(1) as u64)),
+    }
+}
+
+/// A noun in the number that fits.
+fn in_number(count: f64, noun: &str) -> String {
+    // As it is shown: what rounds to 1 reads as 1.
+    match amount(count).as_str() {
+        "1" => noun.to_owned(),
+        _ => format!("{noun}s"),
     }
 }
 

@@ -15,7 +15,9 @@ use crate::{
     machine,
     mask::Mask,
     preflight::preflight,
+    program::Program,
     resolve::{Resolved, resolve},
+    rust_source,
     target::EchoTarget,
 };
 use jiff::Timestamp;
@@ -33,7 +35,10 @@ use std::{
 ///
 /// # Errors
 /// When it makes no sense, or cannot be done here and now.
-pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
+pub fn run(args: &RunArgs, program: Program) -> Result<Exit, CommandError> {
+    if let Some(source) = rust_source::to_be_built(args, &program) {
+        return Err(rust_source::build_and_become(source, args));
+    }
     let now = Timestamp::now();
     // Any number will do as a seed; it stands in run.json, so that a run can be had again.
     let seed = now.as_nanosecond() as u64;
@@ -43,6 +48,7 @@ pub fn run(args: &RunArgs) -> Result<Exit, CommandError> {
             cpus: allowed_cpus(),
             seed,
         },
+        program,
     )?;
     let mask = aim.mask.clone();
     carry_out(aim, &intent, now).map_err(|error| CommandError {
@@ -60,7 +66,12 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         preflight(&origins, &resolved.addresses).map_err(CommandError::could_not_run)?;
     }
     let name = mask.apply(&aim.name);
-    let notes = aim.notes.clone();
+    let notes = [
+        aim.notes.clone(),
+        aim.notes_on(&intent.load),
+        intent.load.unseen(),
+    ]
+    .concat();
     let crowd = Crowd {
         parts: parts(aim, &intent.load, &origins, &resolved, &mask),
         origins: origins
@@ -182,7 +193,7 @@ struct Crowd {
     origins: Vec<String>,
     resolved: Resolved,
     name: String,
-    /// What the user should know about how the files were read.
+    /// What the user should know about how the files were read, and about what the run will not show.
     notes: Vec<String>,
 }
 
@@ -196,9 +207,11 @@ fn parts(
     let endpoints: Vec<Vec<String>> = (0..aim.parts.len())
         .map(|part| aim.endpoints_of(part))
         .collect();
+    let has_others = aim.parts.len() > 1;
     let parts = aim.parts.into_iter().zip(endpoints).zip(&load.demands);
     parts
         .map(|((part, endpoints), asked)| {
+            let beside = has_others.then(|| part.name.clone());
             let scenario = part.into_scenario();
             let own = scenario.origins();
             let address_of = |origin: &Origin| {
@@ -213,6 +226,7 @@ fn parts(
                     .collect(),
                 scenario,
                 endpoints,
+                beside,
                 demand: asked.demand.clone(),
             }
         })

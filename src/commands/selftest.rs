@@ -5,6 +5,7 @@ use crate::{
     amounts,
     args::SelftestArgs,
     complaint::{CommandError, Complaint},
+    cpus,
     exit::Exit,
     selftest::{self, Depth},
 };
@@ -45,7 +46,10 @@ fn read_workers(text: &str, cpus: usize) -> Result<usize, Complaint> {
         .filter(|workers| *workers <= cpus)
         .ok_or_else(|| {
             Complaint::new(
-                format!("--workers {text} is more than the {cpus} CPUs that this process may use"),
+                format!(
+                    "--workers {text} is more than this process can have: it may use {}",
+                    cpus::count_words(cpus)
+                ),
                 format!("give at most {cpus}: each worker has a CPU of its own"),
             )
         })

@@ -1,12 +1,15 @@
 //! `loadforge validate`: reads a scenario file and says what it would do, or everything that is wrong with it.
-//! Neighbours: `aim.rs` reads the file, `intent.rs` its thresholds. Invariant: nothing is sent and no name looked up.
+//! Neighbours: `aim.rs` reads the file, `intent.rs` its thresholds, `rehearse.rs` shows its requests. Invariant: nothing is sent and no
+//! name looked up, unless that was asked for.
 
 use crate::{
     aim::Aim,
     amounts::time_words,
     args::{LoadArgs, ValidateArgs},
+    commands::rehearse::{How, rehearse},
     complaint::{CommandError, Complaint},
     exit::Exit,
+    resolve::Override,
 };
 use std::collections::HashSet;
 
@@ -18,9 +21,26 @@ const MOST_NAMES: usize = 20;
 /// # Errors
 /// When anything is wrong with it; all of it is told.
 pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
+    if args
+        .file
+        .extension()
+        .is_some_and(|extension| extension == "rs")
+    {
+        let file = args.file.display();
+        return Err(CommandError::bad_input(Complaint::new(
+            format!("{file} is a scenario in Rust, which the compiler checks"),
+            format!("loadforge run {file} echo --users 1 --max-requests 1 builds it and tries it"),
+        )));
+    }
     let aim = Aim::read_file(&args.file).map_err(CommandError::bad_input)?;
     let mut complaints = Vec::new();
     let load = aim.decide_load(&LoadArgs::default(), &mut complaints);
+    let known = Override::read_all(
+        &args.resolve,
+        Some(&aim.origins()),
+        &aim.mask,
+        &mut complaints,
+    );
     if !complaints.is_empty() {
         return Err(CommandError::bad_input(Complaint::list(&complaints)));
     }
@@ -51,7 +71,14 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     for threshold in &aim.thresholds {
         anstream::eprintln!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
     }
-    Ok(Exit::Done)
+    for note in aim.notes.iter().chain(&load.unseen()) {
+        anstream::eprintln!("  note        {}", aim.mask.apply(note));
+    }
+    match (args.dry_run, args.once) {
+        (true, _) => rehearse(aim, How::Dry, &known),
+        (_, true) => rehearse(aim, How::Once, &known),
+        _ => Ok(Exit::Done),
+    }
 }
 
 /// The first names, and how many more there are.

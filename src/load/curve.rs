@@ -2,7 +2,10 @@
 //! Neighbours: `kind.rs` has found out which one, `demand.rs` says what it drives. Invariant: a pattern that comes out keeps
 //! what `Pattern` asks of its fields.
 
-use super::{kind::Kind, unit::Unit};
+use super::{
+    kind::{Kind, typed_shape_flags},
+    unit::Unit,
+};
 use crate::{
     amounts::{MOST_LOAD, positive_time, time, time_words},
     args::{CurveWord, LoadArgs},
@@ -85,13 +88,16 @@ impl Sketch<'_> {
             _ => (None, None, None, None),
         };
         let to = self.level("--ramp-to", &self.args.ramp_to, true);
-        let over = self.time("--ramp-over", &self.args.ramp_over);
+        let over = self.ramp_time(to);
         if self.args.ramp_to.is_some() && to.is_none() {
             return None;
         }
         let Some(to) = to.or(file_to) else {
             return self.wrong(
-                "a ramp was asked for and nothing says where it ends",
+                format!(
+                    "{} asks for a ramp, and nothing says where it ends",
+                    self.why()
+                ),
                 format!("add --ramp-to N; {} is where it begins", self.unit.flag()),
             );
         };
@@ -133,7 +139,10 @@ impl Sketch<'_> {
         }
         let Some(to) = to.or(file_to) else {
             return self.wrong(
-                "steps were asked for and nothing says where they end",
+                format!(
+                    "{} asks for steps, and nothing says where they end",
+                    self.why()
+                ),
                 format!("add --ramp-to N; {} is where they begin", self.unit.flag()),
             );
         };
@@ -235,6 +244,31 @@ impl Sketch<'_> {
             ));
         }
         value
+    }
+
+    /// The length of a ramp; whoever gives none wants the load at its end at once.
+    fn ramp_time(&mut self, to: Option<f64>) -> Option<Duration> {
+        let text = self.args.ramp_over.as_deref()?;
+        let read = positive_time("--ramp-over", text).map_err(|complaint| match to {
+            Some(to) if complaint.message.ends_with("is no time at all") => Complaint::new(
+                format!("{}: such a ramp is a jump", complaint.message),
+                format!(
+                    "give it a length, such as --ramp-over 30s, or begin where it ends: {} {to} alone",
+                    self.unit.flag()
+                ),
+            ),
+            _ => complaint,
+        });
+        self.keep(read)
+    }
+
+    /// The flag that asks for this pattern.
+    fn why(&self) -> String {
+        let shape = typed_shape_flags(self.args).first().copied();
+        match &self.args.pattern {
+            Some(pattern) => format!("--pattern {pattern}"),
+            None => format!("--{}", shape.unwrap_or_default()),
+        }
     }
 
     /// Where a ramp or steps begin.

@@ -42,7 +42,10 @@ impl Asked {
             Unit::Rate => &args.rate,
         };
         let flag = unit.flag();
-        let base = read(base, complaints, |text| unit.level(flag, text, false));
+        let choice = kind::choose(args);
+        // As in files: a shape may begin at 0 or stand on it, a load that stays the same may not.
+        let may_be_zero = matches!(choice, Ok(Choice::Named(kind)) if kind != kind::Kind::Constant);
+        let base = read(base, complaints, |text| unit.level(flag, text, may_be_zero));
         let own = file.demand.as_ref().filter(|own| unit_of(own) == unit);
         let mut sketch = Sketch {
             args,
@@ -53,7 +56,7 @@ impl Asked {
             complaints,
         };
         let mut length = None;
-        let pattern = match kind::choose(args) {
+        let pattern = match choice {
             // `--users` alone means that many, whatever the file's curve.
             Ok(Choice::None) => base
                 .map(Pattern::Constant)

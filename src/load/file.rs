@@ -1,7 +1,7 @@
 //! `--pattern FILE`: a trace of times and loads, or the load of another scenario file. Neighbours: `demand.rs` asks for it.
 
 use super::{read as read_flag, unit::Unit};
-use crate::{amounts::quantity, args::LoadArgs, complaint::Complaint};
+use crate::{aim::threshold_endpoint, amounts::quantity, args::LoadArgs, complaint::Complaint};
 use loadforge_scenarios::{
     Pattern, TraceScale,
     document::{self, Loaded},
@@ -87,7 +87,7 @@ fn load_of(path: &Path, unit: Unit) -> Result<Found, Complaint> {
     let refuse = |what: String, remedy: &str| {
         Err(Complaint::new(format!("--pattern {shown}: {what}"), remedy))
     };
-    let document = match document::open(path) {
+    let document = match document::open(path, threshold_endpoint) {
         Ok(Loaded::One(document)) => document,
         Ok(Loaded::SideBySide(_)) => {
             return refuse(

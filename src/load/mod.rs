@@ -8,8 +8,10 @@ mod demand;
 mod file;
 pub mod kind;
 mod span;
+mod split;
 mod together;
 mod unit;
+mod unseen;
 pub mod words;
 
 use crate::{
@@ -23,9 +25,11 @@ use loadforge_analysis::{LoadModel, PartInfo, PhaseInfo};
 use loadforge_engine::MaxRate;
 pub use loadforge_scenarios::document::LoadSpec;
 use loadforge_scenarios::{Demand, PhaseSpan};
+pub use split::by_weight;
 use std::time::Duration;
 pub use together::{FilePart, decide_together};
 use unit::Unit;
+use unseen::Unseen;
 
 /// A load, whole.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,13 +102,33 @@ impl Load {
         }
         let mut words = words.join("; ");
         if let Some(bound) = self.max_rate {
-            words.push_str(&format!(", at most {} requests a second", bound.per_s));
+            let requests = if bound.per_s == 1.0 {
+                "request"
+            } else {
+                "requests"
+            };
+            words.push_str(&format!(", at most {} {requests} a second", bound.per_s));
         }
         words
     }
 }
 
 impl Load {
+    /// What the curves would do after the run's end, in words.
+    pub fn unseen(&self) -> Vec<String> {
+        let notes = self
+            .demands
+            .iter()
+            .flat_map(|NamedDemand { name, demand }| {
+                let notes = Unseen::of(demand.pattern(), unit_of(demand), self.duration);
+                notes.into_iter().map(move |note| match name.as_str() {
+                    "" => note,
+                    _ => format!("{name}: {note}"),
+                })
+            });
+        notes.collect()
+    }
+
     /// Which side sets the pace; open when any scenario is.
     pub fn model(&self) -> LoadModel {
         match self
@@ -147,6 +171,10 @@ impl Load {
                 Unit::Rate => LoadModel::Open,
             },
             load: words::words(&asked.demand),
+            max_users: match &asked.demand {
+                Demand::Users(_) => None,
+                Demand::Arrivals { max_users, .. } => Some(*max_users),
+            },
         };
         self.demands.iter().map(info).collect()
     }

@@ -87,7 +87,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 #[test]
 fn everything_wrong_is_told_at_once_and_nothing_twice() {
     let (_, complaints) = decide(
-        "--users 0 --duration -5s --ramp-to x --ramp-over 0s --max-requests 0",
+        "--users -2 --duration -5s --ramp-to x --ramp-over 0s --max-requests 0",
         LoadSpec::default(),
     );
     let said: Vec<_> = complaints
@@ -96,7 +96,7 @@ fn everything_wrong_is_told_at_once_and_nothing_twice() {
         .collect();
     assert_eq!(said.len(), 5, "{said:#?}");
     for flag in [
-        "--users 0",
+        "--users -2",
         "--duration -5s",
         "--ramp-to x",
         "--ramp-over 0s",
@@ -478,5 +478,121 @@ fn side_by_side_each_keeps_its_own_load_until_its_own_end() {
     assert!(
         told.iter()
             .all(|told| told.message.contains("side by side"))
+    );
+}
+
+#[test]
+fn beside_others_a_scenario_ends_at_its_own_end_or_with_the_run_whichever_comes_first() {
+    let part = |name: &str, seconds| FilePart {
+        name: name.to_owned(),
+        load: LoadSpec {
+            duration: Some(Duration::from_secs(seconds)),
+            ..file_rate()
+        },
+    };
+    let parts = [part("short", 10), part("long", 40)];
+    for (whole_s, typed, run_s) in [
+        (None, None, 40),
+        (Some(20), None, 20),
+        (Some(60), None, 60),
+        (Some(20), Some("5s"), 5),
+    ] {
+        let whole = LoadSpec {
+            duration: whole_s.map(Duration::from_secs),
+            ..LoadSpec::default()
+        };
+        let args = LoadArgs {
+            duration: typed.map(str::to_owned),
+            ..LoadArgs::default()
+        };
+        let load = decide_together(&args, &parts, &whole, RUN, &mut Vec::new());
+        assert_eq!(load.duration, Duration::from_secs(run_s));
+        let arrivals: Vec<f64> = load
+            .demands
+            .iter()
+            .map(|asked| asked.demand.pattern().integral(load.duration))
+            .collect();
+        let expected = [10, 40].map(|own: u64| 50.0 * own.min(run_s) as f64);
+        assert_eq!(arrivals, expected, "{whole_s:?} {typed:?}");
+    }
+}
+
+#[test]
+fn one_of_a_thing_is_said_as_one() {
+    let flags = "--rate 1 --max-users 1 --max-rps 1";
+    let (load, _) = decide(flags, LoadSpec::default());
+    assert_eq!(
+        load.words(),
+        "constant, 1 iteration a second, at most 1 user, at most 1 request a second"
+    );
+}
+
+#[test]
+fn a_shape_may_begin_at_nothing_as_in_files_and_a_steady_load_may_not() {
+    for (flags, words) in [
+        (
+            "--rate 0 --ramp-to 50",
+            "ramp from 0 to 50 iterations a second over 30s",
+        ),
+        (
+            "--users 0 --ramp-to 5 --step-size 1",
+            "step from 0 to 5 users by 1 every 5s",
+        ),
+        (
+            "--rate 0 --peak 9",
+            "spike from 0 to 9 iterations a second after 10s for 3s",
+        ),
+    ] {
+        let (load, complaints) = decide(flags, LoadSpec::default());
+        assert_eq!(complaints, [], "{flags}");
+        assert!(load.words().starts_with(words), "{}", load.words());
+    }
+    for flags in [
+        "--rate 0",
+        "--users 0",
+        "--rate 0 --pattern constant",
+        "--rate 0 --ramp-to 0",
+    ] {
+        let (_, complaints) = decide(flags, LoadSpec::default());
+        assert_eq!(complaints.len(), 1, "{flags}: {complaints:?}");
+    }
+}
+
+#[test]
+fn a_ramp_of_no_length_is_told_what_would_do_the_same() {
+    for none in ["0", "0s"] {
+        let flags = format!("--users 2 --ramp-to 50 --ramp-over {none}");
+        let (_, complaints) = decide(&flags, LoadSpec::default());
+        let said = Complaint::list(&complaints);
+        assert!(
+            said.contains("is a jump") && said.contains("--users 50 alone"),
+            "{said}"
+        );
+        assert_eq!(complaints.len(), 1, "{said}");
+    }
+}
+
+#[test]
+fn what_the_run_is_too_short_for_is_said_of_the_scenario_that_asks_for_it() {
+    let (load, _) = decide("--ramp-to 50 --ramp-over 60s", LoadSpec::default());
+    assert!(
+        load.unseen()[0].starts_with("the end of the ramp, 50 users,"),
+        "{:?}",
+        load.unseen()
+    );
+    let part = |name: &str, load| FilePart {
+        name: name.to_owned(),
+        load,
+    };
+    let mut late = file_ramp();
+    late.duration = Some(Duration::from_secs(5));
+    let parts = [part("calm", file_ramp()), part("late", late)];
+    let whole = LoadSpec::default();
+    let load = decide_together(&LoadArgs::default(), &parts, &whole, RUN, &mut Vec::new());
+    let unseen = load.unseen();
+    assert_eq!(unseen.len(), 1, "{unseen:?}");
+    assert!(
+        unseen[0].starts_with("late: the end of the ramp"),
+        "{unseen:?}"
     );
 }

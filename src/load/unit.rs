@@ -43,6 +43,15 @@ impl Unit {
         }
     }
 
+    /// So many of it, in words.
+    pub fn counted(self, value: f64) -> String {
+        match (self, value == 1.0) {
+            (Unit::Users, true) => "1 user".to_owned(),
+            (Unit::Rate, true) => "1 iteration a second".to_owned(),
+            _ => format!("{value} {}", self.noun()),
+        }
+    }
+
     /// The base when neither flag nor file says.
     pub fn default_base(self) -> f64 {
         // A rate is never a default; this one is only ever beside a complaint or a file's own curve.

@@ -2,7 +2,7 @@
 //! Invariant: the quick runs together with their starts stay under a minute.
 
 use super::Depth;
-use crate::amounts::time_words;
+use crate::{amounts::time_words, cpus};
 use std::time::Duration;
 
 /// The rate of all cases that do not say another, as in the table.
@@ -40,9 +40,32 @@ impl Machine {
         self.allowed.last().copied().unwrap_or(0)
     }
 
-    /// Whether the server has its CPU to itself beside so many workers.
-    pub(super) fn is_roomy(&self, workers: usize) -> bool {
-        workers < self.allowed.len()
+    /// Every CPU that a run keeps busy.
+    pub(super) fn cpus(&self) -> &[u32] {
+        &self.allowed
+    }
+
+    /// CPUs that are free for workers: all but the server's, where there is another.
+    fn free(&self) -> &[u32] {
+        match self.allowed.split_last() {
+            Some((_, free)) if !free.is_empty() => free,
+            _ => &self.allowed,
+        }
+    }
+
+    /// The CPU of each of so many workers. The server keeps its own: workers share one before they take that.
+    pub(super) fn worker_cpus(&self, workers: usize) -> Vec<u32> {
+        self.free().iter().copied().cycle().take(workers).collect()
+    }
+
+    /// Whether the server has its CPU to itself.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.allowed.len() > 1
+    }
+
+    /// Whether so many workers have to share CPUs.
+    pub(super) fn is_crammed(&self, workers: usize) -> bool {
+        workers > self.free().len()
     }
 }
 
@@ -98,12 +121,27 @@ impl Case {
         }
     }
 
-    /// The same run with other chances.
-    pub(super) fn with_another_seed(&self) -> Case {
+    /// The same run with other chances: those of its n-th repetition.
+    pub(super) fn with_seed(&self, repetition: u64) -> Case {
         Case {
-            seed: self.seed + 1,
+            seed: self.seed + repetition,
             ..self.clone()
         }
+    }
+
+    /// How long it takes with its start and end.
+    pub(super) fn whole(&self) -> Duration {
+        self.duration + Duration::from_secs(1)
+    }
+
+    /// Why this machine cannot be asked, if it cannot: at half load each worker needs a CPU, and so does the server.
+    pub(super) fn beyond(&self, machine: &Machine) -> Option<String> {
+        let crammed = machine.is_crammed(self.workers) || !machine.is_roomy();
+        let needed = self.workers + 1;
+        let have = cpus::count_words(machine.allowed.len());
+        (self.question == Question::HalfLoad && crammed).then(|| {
+            format!("it takes {needed} CPUs, one for each worker and the server; there are {have}")
+        })
     }
 
     /// What it is, in words.
@@ -133,9 +171,15 @@ impl Case {
     pub(super) fn how(&self, machine: &Machine) -> String {
         let workers = match self.workers {
             1 => "1 worker".to_owned(),
+            more if machine.is_crammed(more) => {
+                format!(
+                    "{more} workers on {}",
+                    cpus::count_words(machine.free().len())
+                )
+            }
             more => format!("{more} workers"),
         };
-        let server = match (self.busy_poll, machine.is_roomy(self.workers)) {
+        let server = match (self.busy_poll, machine.is_roomy()) {
             (true, _) => "server polls",
             (false, true) => "server sleeps",
             (false, false) => "server shares a CPU",
@@ -180,7 +224,7 @@ impl Case {
     }
 
     /// Flags of `loadforge run`, but for its target.
-    pub(super) fn run_flags(&self) -> Vec<String> {
+    pub(super) fn run_flags(&self, machine: &Machine) -> Vec<String> {
         let mut flags: Vec<String> = [
             ("--rate", self.rate_per_s.to_string()),
             ("--duration", time_words(self.duration)),
@@ -195,7 +239,8 @@ impl Case {
         if self.poisson {
             flags.push("--poisson".to_owned());
         }
-        flags.extend(["--workers".to_owned(), self.workers.to_string()]);
+        let on = machine.worker_cpus(self.workers);
+        flags.extend(["--cpus".to_owned(), cpus::list(&on)]);
         flags
     }
 
@@ -264,7 +309,7 @@ fn one_of_each(depth: Depth, machine: &Machine, workers: usize, half_load: f64) 
     let delay = Duration::from_millis(2);
     let gaps = Case {
         // Beside workers on its own CPU a server that polls would take it from them.
-        busy_poll: machine.is_roomy(workers),
+        busy_poll: machine.is_roomy(),
         ..case(Question::Gaps, long(3, 60))
     };
     let freezes = |length_ms, count, seconds| {
@@ -285,9 +330,24 @@ fn one_of_each(depth: Depth, machine: &Machine, workers: usize, half_load: f64) 
             rate_per_s: (QUEUE_LOAD / service.as_secs_f64()).round(),
             poisson: true,
             // A server that sleeps sees arrivals late by its wake-up, which is no part of the queue.
-            busy_poll: machine.is_roomy(workers),
+            busy_poll: machine.is_roomy(),
             ..case(question, long(5, 120))
         }
+    };
+    let poisson = Case {
+        poisson: true,
+        busy_poll: gaps.busy_poll,
+        // More would see the few µs by which a server's own work rounds its stamps.
+        ..case(Question::Poisson, long(3, 6))
+    };
+    // Workers that share a CPU sleep until an arrival is due and are woken some 50 µs late: that must be little beside a gap.
+    let poisson = match machine.is_crammed(workers) {
+        true => Case {
+            rate_per_s: RATE / 10.0,
+            duration: Duration::from_secs(long(5, 60)),
+            ..poisson
+        },
+        false => poisson,
     };
     let mut cases = vec![
         case(Question::Service { delay }, long(3, 60)),
@@ -300,12 +360,7 @@ fn one_of_each(depth: Depth, machine: &Machine, workers: usize, half_load: f64) 
             rate_per_s: 10.0 * RATE,
             ..case(Question::Gaps, long(3, 30))
         },
-        Case {
-            poisson: true,
-            busy_poll: gaps.busy_poll,
-            // More would see the few µs by which a server's own work rounds its stamps.
-            ..case(Question::Poisson, long(3, 6))
-        },
+        poisson,
         Case {
             rate_per_s: half_load,
             ..case(Question::HalfLoad, long(2, 30))
@@ -382,9 +437,31 @@ mod tests {
 
     #[test]
     fn a_server_that_polls_never_shares_its_cpu() {
-        for case in quick(&[0, 1], 2) {
-            let machine = Machine::new(&[0, 1], 2);
-            assert!(!case.busy_poll || machine.is_roomy(case.workers));
+        for (cpus, on) in [
+            (&[0][..], &[0, 0][..]),
+            (&[0, 1], &[0, 0]),
+            (&[0, 1, 5], &[0, 1]),
+        ] {
+            let machine = Machine::new(cpus, 2);
+            assert_eq!(machine.worker_cpus(2), on);
+            for case in quick(cpus, 2) {
+                let shared = machine
+                    .worker_cpus(case.workers)
+                    .contains(&machine.server_cpu());
+                assert!(!(case.busy_poll && shared), "{cpus:?}");
+            }
         }
+    }
+
+    #[test]
+    fn workers_that_share_a_cpu_say_so() {
+        let how = |cpus: &[u32]| {
+            let machine = Machine::new(cpus, 2);
+            let case = Case::new(Question::Gaps, 2, 1);
+            case.how(&machine)
+        };
+        assert_eq!(how(&[0, 1]), "2 workers on 1 CPU, server sleeps");
+        assert_eq!(how(&[0, 1, 2]), "2 workers, server sleeps");
+        assert_eq!(how(&[0]), "2 workers on 1 CPU, server shares a CPU");
     }
 }

@@ -1,5 +1,6 @@
 //! The processes of a self-test: a server, a run against it, what both said. Neighbours: `cases.rs` says which,
-//! `../target.rs` starts the server. Invariant: every child has ended, and every file is gone, when a self-test ends.
+//! `../target.rs` starts the server. Invariant: every child has ended, and every file is gone, when a self-test ends, by a
+//! signal too.
 
 use super::{
     cases::{Case, Machine, Question},
@@ -10,6 +11,10 @@ use crate::target::{EchoTarget, TargetError};
 use nix::{
     sched::{CpuSet, sched_setaffinity},
     unistd::Pid,
+};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    flag,
 };
 use std::{
     fs::{self, File},
@@ -56,6 +61,11 @@ pub enum ChildError {
     /// The run did not start or did not end.
     #[error("error: a run could not be made: {0}\n = help: try it by itself: loadforge {1}")]
     Run(String, String),
+    /// SIGINT, SIGTERM or SIGHUP came.
+    #[error(
+        "error: a signal ended the self-test before its last run: there is no table\n = help: start it again; --quick takes a minute at most"
+    )]
+    Signalled,
     /// The run ended well and its summary is not what it should be.
     #[error(
         "error: the summary of a run lacks {0}\n = help: this is a fault of loadforge: report it"
@@ -63,23 +73,45 @@ pub enum ChildError {
     Summary(String),
 }
 
-/// A directory for the files of one self-test, gone when it is dropped.
+/// A directory for the files of one self-test, gone when it is dropped. While it is there, a signal is noted instead of
+/// ending the process, so that nothing is left behind; a second one ends it.
 pub(super) struct Folder {
     path: PathBuf,
+    signalled: Arc<AtomicBool>,
 }
 
 impl Folder {
     pub(super) fn create() -> Result<Folder, ChildError> {
         let path = std::env::temp_dir().join(format!("loadforge-selftest-{}", std::process::id()));
-        fs::create_dir(&path).map_err(|source| ChildError::Folder {
+        let failed = |source| ChildError::Folder {
             folder: path.clone(),
             source,
-        })?;
-        Ok(Folder { path })
+        };
+        let signalled = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            // In this order: the first one finds the flag down, and raises it.
+            let flag = || Arc::clone(&signalled);
+            flag::register_conditional_default(signal, flag()).map_err(failed)?;
+            flag::register(signal, flag()).map_err(failed)?;
+        }
+        fs::create_dir(&path).map_err(failed)?;
+        Ok(Folder { path, signalled })
     }
 
     fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// When a signal has come.
+    pub(super) fn check(&self) -> Result<(), ChildError> {
+        // Relaxed: nothing else is read for it.
+        match self.signalled.load(Ordering::Relaxed) {
+            true => Err(ChildError::Signalled),
+            false => Ok(()),
+        }
     }
 }
 
@@ -123,7 +155,12 @@ pub(super) fn run(case: &Case, machine: &Machine, folder: &Folder) -> Result<Mea
     let server = EchoTarget::start_with(&[machine.server_cpu()], &server_flags)?;
     let busy = (case.question == Question::Starved)
         .then(|| BusyLoops::start(machine.worker_cpu(), BUSY_LOOPS));
-    let summary = run_to_end(server.address(), &case.run_flags(), case.duration, folder);
+    let summary = run_to_end(
+        server.address(),
+        &case.run_flags(machine),
+        case.duration,
+        folder,
+    );
     drop(busy);
     let summary = summary?;
     let counts = counts(server.address()).map_err(ChildError::Counts)?;
@@ -138,7 +175,6 @@ pub(super) fn run(case: &Case, machine: &Machine, folder: &Folder) -> Result<Mea
         served,
         // Beside the workers: server and supervisor, of which the one sleeps most of the time.
         crowd_cpus: before.map_or(0.0, |before| before.since(case.workers + 1)),
-        earlier_p: None,
         arrivals_ns: read_arrivals(&arrivals).map_err(ChildError::Counts)?,
     })
 }
@@ -160,6 +196,7 @@ fn run_to_end(
             "-",
             "--quiet",
             "--no-preflight",
+            "--url-alone",
         ]
         .map(str::to_owned),
     );
@@ -175,8 +212,10 @@ fn run_to_end(
             .spawn()
     };
     let mut child = start().map_err(|error| failed(error.to_string()))?;
-    let status =
-        wait(&mut child, duration + PATIENCE).map_err(|error| failed(error.to_string()))?;
+    let status = wait(&mut child, duration + PATIENCE, folder);
+    // Ctrl-C reaches the run too, which then ends well and early.
+    folder.check()?;
+    let status = status.map_err(|error| failed(error.to_string()))?;
     if !status.success() {
         let said = fs::read_to_string(&said).unwrap_or_default();
         let first = said.lines().next().unwrap_or("it said nothing").to_owned();
@@ -186,14 +225,14 @@ fn run_to_end(
     Summary::read(&text).map_err(ChildError::Summary)
 }
 
-/// Waits for the child's end; kills it when patience ends.
-fn wait(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+/// Waits for the child's end; kills it when patience ends, or when a signal comes: its workers die with it.
+fn wait(child: &mut Child, limit: Duration, folder: &Folder) -> io::Result<ExitStatus> {
     let begun = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status);
         }
-        if begun.elapsed() > limit {
+        if begun.elapsed() > limit || folder.check().is_err() {
             child.kill()?;
             child.wait()?;
             return Err(io::Error::other(format!("it did not end within {limit:?}")));
@@ -228,13 +267,13 @@ fn read_arrivals(path: &Path) -> io::Result<Vec<u64>> {
 }
 
 /// Threads that take a CPU away from whoever else is on it, until they are dropped.
-struct BusyLoops {
+pub(super) struct BusyLoops {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl BusyLoops {
-    fn start(cpu: u32, count: usize) -> BusyLoops {
+    pub(super) fn start(cpu: u32, count: usize) -> BusyLoops {
         let stop = Arc::new(AtomicBool::new(false));
         let threads = (0..count)
             .map(|_| {

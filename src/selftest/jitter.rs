@@ -1,7 +1,10 @@
 //! What this machine does to a thread that waits for a moment as a worker does: sleeps until shortly before, then looks.
 //! Neighbours: `judge.rs` forgives a row what the machine explains. Invariant: it is watched next to the runs, not during them.
 
-use super::{children::pin, statistics::quantile};
+use super::{
+    children::{BusyLoops, pin},
+    statistics::quantile,
+};
 use nix::sys::prctl;
 use std::{
     thread,
@@ -28,8 +31,13 @@ impl Jitter {
         jitter
     }
 
-    /// Watches for a while, on this CPU.
-    pub(super) fn watch(&mut self, cpu: u32, length: Duration) {
+    /// Watches for a while on the first of these CPUs, with the others busy: a virtual machine pauses most when all are.
+    pub(super) fn watch(&mut self, cpus: &[u32], length: Duration) {
+        let Some((first, others)) = cpus.split_first() else {
+            return;
+        };
+        let busy: Vec<BusyLoops> = others.iter().map(|cpu| BusyLoops::start(*cpu, 1)).collect();
+        let cpu = *first;
         // A thread of its own: this one must stay free to start runs on any CPU.
         let seen = thread::spawn(move || {
             pin(cpu);
@@ -40,6 +48,7 @@ impl Jitter {
         self.late_ns
             .extend(seen.join().expect("it only waits and looks at the clock"));
         self.late_ns.sort_unstable();
+        drop(busy);
     }
 
     /// The share of waits that were later than this.

@@ -30,6 +30,8 @@ const RATE_OFF: f64 = 0.001;
 const TURN_MS: f64 = 4.0;
 /// How much of a CPU others may take before that explains anything; below, it is the coarse clock of `/proc/stat`.
 const CROWD_CPUS: f64 = 0.1;
+/// How much of it they may take before a worker at half load is left with less than it needs.
+const STARVING_CPUS: f64 = 0.4;
 
 /// What is to be thought of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub(super) enum Verdict {
     Fail,
     /// Not right, and this machine explains it.
     Noisy,
+    /// Not asked, because this machine lacks what the answer takes.
+    Skipped,
 }
 
 /// One line of the table.
@@ -52,6 +56,31 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// A case that this machine cannot be asked.
+    pub(super) fn skipped(case: &Case, machine: &Machine, why: String) -> Row {
+        Row {
+            what: case.name(),
+            how: case.how(machine),
+            expected: "a run".to_owned(),
+            measured: "none".to_owned(),
+            verdict: Verdict::Skipped,
+            note: Some(why),
+        }
+    }
+
+    /// The same row, with what it was in earlier tries.
+    pub(super) fn after(mut self, earlier: &[Row]) -> Row {
+        if !earlier.is_empty() {
+            let measured: Vec<&str> = earlier.iter().map(|row| row.measured.as_str()).collect();
+            let tries = format!("earlier: {}", measured.join(", "));
+            self.note = Some(
+                self.note
+                    .map_or(tries.clone(), |note| format!("{note}\n{tries}")),
+            );
+        }
+        self
+    }
+
     /// A case of which there are no figures.
     pub(super) fn not_run(case: &Case, machine: &Machine, error: &ChildError) -> Row {
         Row {
@@ -110,7 +139,7 @@ pub(super) fn rows(
         measured,
         jitter,
         how: case.how(machine),
-        shared: !machine.is_roomy(case.workers),
+        shared: !machine.is_roomy() || machine.is_crammed(case.workers),
         crowded: measured.crowd_cpus > CROWD_CPUS,
         rows: Vec::new(),
     };
@@ -145,7 +174,7 @@ impl Judge<'_> {
                     self.measured.crowd_cpus
                 )
             } else if self.shared {
-                "server and workers share a CPU".to_owned()
+                "not every worker and server has a CPU of its own".to_owned()
             } else {
                 "this machine is as late with a bare thread".to_owned()
             }
@@ -257,10 +286,8 @@ impl Judge<'_> {
             _ => Verdict::Fail,
         };
         let measured = p.map_or("no gaps".to_owned(), |p| {
-            let earlier = self.measured.earlier_p;
-            let earlier = earlier.map_or(String::new(), |p| format!("; first try p = {p:.3}"));
             let gaps = self.measured.arrivals_ns.len() - 1;
-            format!("p = {p:.3} of {gaps} gaps{earlier}")
+            format!("p = {p:.3} of {gaps} gaps")
         });
         let expected = format!("p ≥ {LEAST_P}");
         self.add("Kolmogorov–Smirnov", expected, measured, verdict);
@@ -269,10 +296,9 @@ impl Judge<'_> {
     fn half_load(&mut self) {
         let lag = self.measured.summary.lag_ms;
         // Who is left with less than it needs is late without bound.
-        let starving = if self.crowded || self.shared {
-            f64::INFINITY
-        } else {
-            0.0
+        let starving = match self.measured.crowd_cpus {
+            others if others > STARVING_CPUS => f64::INFINITY,
+            _ => 0.0,
         };
         let slack = |q| self.slack(q) + starving;
         let (median, tail) = (slack(0.5), slack(0.999));
@@ -407,13 +433,8 @@ impl Judge<'_> {
     }
 }
 
-/// Whether the arrivals of a run pass for Poisson.
-pub(super) fn looks_poisson(case: &Case, measured: &Measured) -> bool {
-    poisson_p(case, measured).is_some_and(|p| p >= LEAST_P)
-}
-
 /// The p-value of the gaps of a run, if it has any.
-pub(super) fn poisson_p(case: &Case, measured: &Measured) -> Option<f64> {
+fn poisson_p(case: &Case, measured: &Measured) -> Option<f64> {
     exponential_p(&gaps_ms(&measured.arrivals_ns), case.rate_per_s)
 }
 

@@ -13,8 +13,6 @@ pub(super) struct Measured {
     pub(super) arrivals_ns: Vec<u64>,
     /// How many CPUs others took from it, on average.
     pub(super) crowd_cpus: f64,
-    /// The p-value of the run that this one repeats, if it repeats one.
-    pub(super) earlier_p: Option<f64>,
 }
 
 /// The figures of a `summary.json` that are judged.

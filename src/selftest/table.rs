@@ -89,6 +89,7 @@ fn word(verdict: Verdict) -> &'static str {
         Verdict::Pass => "pass",
         Verdict::Fail => "fail",
         Verdict::Noisy => "noisy",
+        Verdict::Skipped => "skipped",
     }
 }
 
@@ -96,12 +97,13 @@ fn coloured(verdict: Verdict) -> String {
     let colour = match verdict {
         Verdict::Pass => "32",
         Verdict::Fail => "1;31",
-        Verdict::Noisy => "1;33",
+        Verdict::Noisy | Verdict::Skipped => "1;33",
     };
     let word = match verdict {
         Verdict::Pass => "pass",
         Verdict::Fail => "FAIL",
         Verdict::Noisy => "NOISY MACHINE",
+        Verdict::Skipped => "skipped",
     };
     format!("\x1b[{colour}m{word}\x1b[0m")
 }
@@ -113,7 +115,11 @@ fn closing(rows: &[Row]) -> String {
         count(Verdict::Fail),
         count(Verdict::Noisy),
     );
+    let skipped = count(Verdict::Skipped);
     let mut words = format!("{passed} of {} rows pass", rows.len());
+    if skipped > 0 {
+        words.push_str(&format!("; {skipped} skipped"));
+    }
     if failed > 0 {
         words.push_str(&format!(
             "; {failed} FAIL: do not trust such figures of loadforge on this machine"

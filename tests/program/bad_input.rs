@@ -32,7 +32,8 @@ fn everything_wrong_with_a_file_and_the_flags_is_told_at_once() {
         dir.path(),
         "bad.toml",
         "name = \"bad\"\nbase_url = \"http://127.0.0.1:1\"\nthinktime = \"1s\"\nheaders.x = \"${NO_SUCH_VARIABLE}\"\n\
-         [load]\nusers = 0\nduration = \"-5s\"\n[[task]]\nname = \"a\"\nweight = 0\nget = \"/\"\n",
+         [load]\nusers = 0\nduration = \"-5s\"\n[[task]]\nname = \"a\"\nweight = 0\nget = \"/\"\n\
+         [[threshold]]\nexpr = \"p98 < 1s\"\n",
     );
     let ended = run_in(
         dir.path(),

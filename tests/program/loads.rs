@@ -119,6 +119,90 @@ fn a_config_file_is_a_command_line_that_typed_flags_win_over() {
 }
 
 #[test]
+fn values_of_a_config_file_that_cannot_be_are_told_with_line_and_key() {
+    let dir = tempdir().unwrap();
+    let config = "scenario = \"http://127.0.0.1:9/\"\nrate = -5\nduration = 30\npeak = 7\nramp_to = \"ten\"\n\
+                  threshold = [\"p99<5s\", \"p98<5s\"]\nworkers = 0\nfail-on-error-rate = \"200%\"\n";
+    fs::write(dir.path().join("bad.toml"), config).unwrap();
+    let ended = run_in(
+        dir.path(),
+        &["run", "--config", "bad.toml", "--timeout", "7"],
+    );
+    assert_eq!(ended.code, Some(2));
+    insta::assert_snapshot!(ended.stderr);
+    let scenario = "scenario = \"nosuch.toml\"\n";
+    fs::write(dir.path().join("bad.toml"), scenario).unwrap();
+    for command in ["run", "preview"] {
+        let ended = run_in(dir.path(), &[command, "--config", "bad.toml"]);
+        assert_eq!(ended.code, Some(2));
+        assert!(ended.stderr.contains("bad.toml:1:12"), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_config_file_and_a_seed_can_be_previewed_as_they_would_be_run() {
+    let dir = tempdir().unwrap();
+    let config = "scenario = \"http://127.0.0.1:9/\"\nrate = 0\nramp_to = 50\nduration = \"4s\"\nquiet = true\nthreshold = \"p99<5s\"\n";
+    fs::write(dir.path().join("nightly.toml"), config).unwrap();
+    let words = [
+        "preview",
+        "--config",
+        "nightly.toml",
+        "--seed",
+        "7",
+        "--ramp-over",
+        "1m",
+    ];
+    let ended = run_in(dir.path(), &words);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for words in [
+        "ramp from 0 to 50 iterations a second over 1m",
+        "note: the end of the ramp, 50 iterations a second, would come after 1m",
+    ] {
+        assert!(ended.stdout.contains(words), "{words} in {}", ended.stdout);
+    }
+    let bad = run_in(dir.path(), &["preview", "--seed", "seven"]);
+    assert_eq!(bad.code, Some(2));
+    assert!(bad.stderr.contains("--seed seven"), "{}", bad.stderr);
+}
+
+#[test]
+fn what_a_run_is_too_short_for_is_said_and_kept() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    let url = echo.url();
+    let words = [
+        "run",
+        &url,
+        "--workers",
+        "1",
+        "--duration",
+        "1s",
+        "--users",
+        "1",
+        "--ramp-to",
+        "3",
+        "--ramp-over",
+        "5s",
+    ];
+    let ended = run_in(dir.path(), &words);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let note = "the end of the ramp, 3 users, would come after 5s";
+    assert!(
+        ended.stderr.contains(&format!("note: {note}")),
+        "{}",
+        ended.stderr
+    );
+    let about = json(&results_dir(dir.path()).unwrap().join("run.json"));
+    let notes = about["notes"].as_array().unwrap();
+    assert!(
+        notes
+            .iter()
+            .any(|kept| kept.as_str().unwrap().starts_with(note)),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn everything_wrong_with_a_config_file_is_told_at_once() {
     let dir = tempdir().unwrap();
     let config =

@@ -3,12 +3,18 @@
 
 mod bad_input;
 mod commands;
+mod data;
 mod deaths;
+mod doors;
 mod exit_codes;
+mod guide;
+mod import;
 mod loads;
 mod open_model;
+mod rehearsals;
 mod running;
 mod runs;
+mod rust_scenarios;
 mod selftest;
 mod servers;
 mod signals;

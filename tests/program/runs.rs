@@ -6,7 +6,14 @@ use crate::{
     },
     servers::{Echo, Nginx, free_address},
 };
-use std::{fs, path::Path};
+use loadforge_scenarios::{
+    Scenario,
+    document::{self, Loaded, SidePart},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use tempfile::tempdir;
 
 #[test]
@@ -413,37 +420,55 @@ fn a_token_in_a_url_is_sent_and_is_in_no_file() {
 }
 
 #[test]
-fn every_example_runs() {
+fn every_example_runs_and_none_of_its_requests_fails() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/examples");
-    let mut count_run = 0;
-    for entry in fs::read_dir(examples).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "toml") {
-            continue;
+    let entries = fs::read_dir(examples).unwrap();
+    let paths: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|is| is == "toml"))
+        .collect();
+    assert!(paths.len() >= 12, "the examples were found");
+    // They wait more than they work: several at a time.
+    std::thread::scope(|scope| {
+        for paths in paths.chunks(paths.len().div_ceil(4)) {
+            scope.spawn(|| paths.iter().for_each(|path| run_example(path)));
         }
-        let dir = tempdir().unwrap();
-        let ended = run_in(
-            dir.path(),
-            // Longer than the longest warm-up among them.
-            &["run", path.to_str().unwrap(), "--duration", "3s"],
-        );
-        // On a machine that is busy with other tests a threshold may fail, or arrivals: 3 and 4 are no fault of the example.
-        assert!(
-            matches!(ended.code, Some(0 | 3 | 4)),
-            "{}: {}",
-            path.display(),
-            ended.stderr
-        );
-        let summary = summary(dir.path());
-        assert_balanced(&summary);
-        assert!(count(&summary, "ok") > 0, "{}", path.display());
-        assert_eq!(
-            count(&summary, "failed"),
-            0,
-            "{}: {summary}",
-            path.display()
-        );
-        count_run += 1;
+    });
+}
+
+/// Runs an example for a short time: every request that it names is sent, and none fails.
+fn run_example(path: &Path) {
+    let dir = tempdir().unwrap();
+    let ended = run_in(
+        dir.path(),
+        // Longer than the longest warm-up among them.
+        &["run", path.to_str().unwrap(), "--duration", "2s"],
+    );
+    // On a machine that is busy with other tests a threshold may fail, or arrivals: 3 and 4 are no fault of the example.
+    assert!(
+        matches!(ended.code, Some(0 | 3 | 4)),
+        "{}: {}",
+        path.display(),
+        ended.stderr
+    );
+    let summary = summary(dir.path());
+    assert_balanced(&summary);
+    assert_eq!(
+        count(&summary, "failed"),
+        0,
+        "{}: {summary}",
+        path.display()
+    );
+    let endpoints: Vec<String> = match document::open(path, |_, _| Ok(None)).unwrap() {
+        Loaded::One(document) => document.scenario.endpoints().to_vec(),
+        Loaded::SideBySide(several) => {
+            let parts = several.parts.iter();
+            parts.flat_map(SidePart::endpoints).collect()
+        }
+    };
+    let rows = summary["endpoints"].as_array().unwrap();
+    for endpoint in endpoints {
+        let sent = rows.iter().any(|row| row["name"] == endpoint.as_str());
+        assert!(sent, "{}: {endpoint} in {summary}", path.display());
     }
-    assert!(count_run >= 4, "the examples were found");
 }

@@ -13,6 +13,7 @@ pub(super) struct GeneratorFold {
     seconds: f64,
     peak_memory_bytes: u64,
     ring_stalls: u64,
+    lost_others: u64,
     receive_starvations: u64,
     completion_overflows: u64,
     missed_heartbeats: u64,
@@ -46,6 +47,7 @@ impl GeneratorFold {
         self.seconds += length_s;
         self.peak_memory_bytes = self.peak_memory_bytes.max(window.memory_bytes);
         self.ring_stalls += window.ring_stalls;
+        self.lost_others += window.lost_others;
         self.receive_starvations += window.receive_starvations;
         self.completion_overflows += window.completion_overflows;
         self.missed_heartbeats += window.missed_heartbeats;
@@ -91,6 +93,7 @@ impl GeneratorFold {
             supervisor_cpu_percent: mean(self.supervisor_cpu, self.seconds),
             peak_memory_bytes: self.peak_memory_bytes,
             ring_stalls: self.ring_stalls,
+            lost_others: self.lost_others,
             receive_starvations: self.receive_starvations,
             completion_overflows: self.completion_overflows,
             missed_heartbeats: self.missed_heartbeats,

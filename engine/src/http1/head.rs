@@ -24,6 +24,8 @@ pub(super) struct Head {
     pub(super) body: Option<BodyState>,
     /// The server did not ask to close.
     pub(super) reusable: bool,
+    /// It says something that users act on unasked: it sets a cookie, leads on, or tells how the body is packed.
+    pub(super) acted_on: bool,
 }
 
 /// Parses a head at the start of `data`; `None` when it is not whole.
@@ -192,6 +194,7 @@ struct Framing {
     length: Option<u64>,
     chunked: bool,
     reusable: bool,
+    acted_on: bool,
 }
 
 impl Framing {
@@ -201,6 +204,7 @@ impl Framing {
             length: None,
             chunked: false,
             reusable: is_http_1_1,
+            acted_on: false,
         }
     }
 
@@ -234,6 +238,8 @@ impl Framing {
                     }
                 }
             }
+            10 if is_name(name, b"set-cookie") => self.acted_on = true,
+            16 if is_name(name, b"content-encoding") => self.acted_on = true,
             _ => {}
         }
         Ok(())
@@ -256,6 +262,7 @@ impl Framing {
             status,
             body,
             reusable: self.reusable,
+            acted_on: self.acted_on || matches!(status, 300..=399),
         })
     }
 }

@@ -6,7 +6,7 @@ use loadforge_scenarios::Method;
 use proptest::prelude::*;
 
 /// What heads are made of: all that framing looks at, and all that parsers differ about.
-const PIECES: [&[u8]; 40] = [
+const PIECES: [&[u8]; 46] = [
     b"HTTP/1.1 200 OK\r\n",
     b"HTTP/1.1 204 No Content\r\n",
     b"HTTP/1.0 404 Not Found\r\n",
@@ -28,6 +28,12 @@ const PIECES: [&[u8]; 40] = [
     b"transfer-encoding: gzip, chunked\r\n",
     b"Connection: close\r\n",
     b"Connection: keep-alive, x\r\n",
+    b"Set-Cookie: a=b; Path=/\r\n",
+    b"SET-COOKIE: a=b\r\n",
+    b"Set_Cookie: a=b\r\n",
+    b"content-encoding: gzip\r\n",
+    b"Content-Encoding : gzip\r\n",
+    b"content-language: en\r\n",
     b"X: \xff\xc3\xa4\r\n",
     b"X: a\tb \r\n",
     b"X: a\x00b\r\n",
@@ -148,5 +154,29 @@ fn as_many_headers_as_httparse_takes_at_once_are_scanned_and_more_are_left_to_it
         assert_eq!(scan_plain(wire.as_bytes(), false).is_some(), plain);
         let parsed = parse_head(wire.as_bytes(), false).expect("a head");
         assert_eq!(parsed.map(|head| head.bytes), Some(wire.len()));
+    }
+}
+
+#[test]
+fn heads_that_users_act_on_are_told_apart_by_both() {
+    let table = [
+        ("200", "Server: x", false),
+        ("200", "Set-Cookie: a=b", true),
+        ("200", "sEt-cOOkie:", true),
+        ("200", "Set-Cookie2: a=b", false),
+        ("200", "Get-Cookie: a=b", false),
+        ("404", "Content-Encoding: gzip", true),
+        ("200", "Content-Language: en", false),
+        ("299", "Connection: keep-alive", false),
+        ("300", "Location: /", true),
+        ("399", "Server: x", true),
+        ("400", "Location: /", false),
+    ];
+    for (status, header, acted_on) in table {
+        let wire = format!("HTTP/1.1 {status} .\r\nContent-Length: 0\r\n{header}\r\n\r\n");
+        let plain = scan_plain(wire.as_bytes(), false).expect("a plain head");
+        let by_httparse = parse_any(wire.as_bytes(), false).expect("a head");
+        assert_eq!(plain.acted_on, acted_on, "{wire}");
+        assert_eq!(by_httparse, Some(plain), "{wire}");
     }
 }

@@ -18,7 +18,7 @@ const INTERIM_ANSWERS: u32 = 32;
 /// What somebody will look at later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
-    /// The headers.
+    /// The headers; some answers keep theirs unasked, see `Request::keep_head`.
     pub head: bool,
     /// The body.
     pub body: bool,
@@ -187,7 +187,7 @@ impl AnswerReader {
         };
         if head.status >= 200 {
             self.response.begin(head.status);
-            if self.keep.head {
+            if self.keep.head || head.acted_on {
                 let bytes = if earlier == 0 {
                     &data[..head.bytes]
                 } else {

@@ -226,3 +226,40 @@ fn bytes_that_nobody_asked_for_are_a_protocol_error() {
         Progress::Failed(_)
     ));
 }
+
+#[test]
+fn a_head_that_users_act_on_is_kept_unasked_and_any_other_is_not() {
+    // A tab is beyond the quick scan, so that both ways of parsing are taken.
+    for beyond in ["", "X: a\tb\r\n"] {
+        for (head, kept) in [
+            ("200 OK\r\nServer: x", None),
+            ("200 OK\r\nset-cookie: a=b", Some(("set-cookie", "a=b"))),
+            ("302 Found\r\nLocation: /next", Some(("location", "/next"))),
+            (
+                "200 OK\r\nContent-Encoding: gzip",
+                Some(("content-encoding", "gzip")),
+            ),
+        ] {
+            let wire = format!("HTTP/1.1 {head}\r\n{beyond}Content-Length: 2\r\n\r\nhi");
+            for step in 1..=wire.len() {
+                let mut reader = AnswerReader::default();
+                reader.begin(Method::Get, Keep::default());
+                let ended = wire
+                    .as_bytes()
+                    .chunks(step)
+                    .map(|piece| reader.feed(piece))
+                    .last();
+                assert_eq!(ended, Some(WHOLE), "{wire:?} in pieces of {step}");
+                let response = reader.response();
+                assert_eq!(
+                    response.headers().next().is_some(),
+                    kept.is_some(),
+                    "{wire:?}"
+                );
+                if let Some((name, value)) = kept {
+                    assert_eq!(response.header(name), Some(value), "{wire:?}");
+                }
+            }
+        }
+    }
+}

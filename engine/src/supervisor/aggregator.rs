@@ -3,15 +3,17 @@
 //! the run gets its snapshots. Invariant: every record that a worker delivered is counted exactly once.
 
 pub use super::asked::Asked;
-use super::{health::Health, words::Words};
+use super::{
+    health::Health,
+    places::{Place, Places},
+    words::Words,
+};
 use crate::clock::Epoch;
 use crossbeam::channel::{Receiver, Sender, TryRecvError};
 use loadforge_analysis::{
-    EndpointId, Event, EventKind, OTHER_ENDPOINT, Phase, RunFold, Snapshot, Totals, UserCounts,
-    Window, WindowFacts,
+    Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{RecordKind, RecordSource, RequestRecord, RunPhase, Transport};
-use loadforge_scenarios::Method;
 use std::{sync::atomic::Ordering, thread, time::Duration};
 
 /// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
@@ -21,8 +23,6 @@ const DRAIN_EVERY: Duration = Duration::from_millis(5);
 const SECOND_NS: u64 = 1_000_000_000;
 /// How long after the end of a second its window is closed: workers hand over at least every 10 ms.
 const GRACE_NS: u64 = 15_000_000;
-/// Place in the table of endpoints for each method, and for "none".
-const METHODS: usize = Method::ALL.len() + 1;
 
 /// What the supervisor tells the aggregator.
 pub enum Notice {
@@ -43,9 +43,9 @@ pub enum Notice {
 struct Feed {
     source: RecordSource,
     words: Words,
-    /// By name and method: where the request is counted.
-    endpoints: Vec<Option<EndpointId>>,
-    /// Records drained so far.
+    /// Where its records are counted.
+    places: Places,
+    /// Records of requests drained so far.
     drained: u64,
     /// The worker is gone: what it left behind can be recovered.
     gone: bool,
@@ -74,7 +74,9 @@ pub struct Aggregator {
     health: Health,
     events: Vec<Event>,
     /// Records drained that were done after the end of the window that is open.
-    early: Vec<(RequestRecord, EndpointId)>,
+    early: Vec<(RequestRecord, Place)>,
+    /// Lost records of other things than requests, as far as they have been told.
+    lost_others_told: u64,
     /// Users as seen within the window that is open.
     users: UserCounts,
     closed_ns: u64,
@@ -97,7 +99,7 @@ impl Aggregator {
             .map(|worker| Feed {
                 source: transport.source(worker),
                 words: Words::new(transport.text_reader(worker)),
-                endpoints: Vec::new(),
+                places: Places::default(),
                 drained: 0,
                 gone: false,
                 lost: false,
@@ -115,6 +117,7 @@ impl Aggregator {
             health,
             events: Vec::new(),
             early: Vec::new(),
+            lost_others_told: 0,
             users: UserCounts::default(),
             closed_ns: 0,
             iterations: Iterations::default(),
@@ -170,10 +173,10 @@ impl Aggregator {
 
     /// Takes every record there is; those done at `end_ns` or later are kept for the next window.
     fn drain(&mut self, end_ns: u64) {
-        self.early.retain(|(record, endpoint)| {
+        self.early.retain(|(record, place)| {
             let is_early = record.done_ns >= end_ns;
             if !is_early {
-                self.window.add(record, *endpoint);
+                place.add(record, &mut self.window);
             }
             is_early
         });
@@ -181,37 +184,21 @@ impl Aggregator {
             let Feed {
                 source,
                 words,
-                endpoints,
+                places,
                 drained,
                 gone,
                 recovered,
                 ..
             } = feed;
             let mut take = |record: &RequestRecord| {
-                if record.kind != RecordKind::Request as u8 {
-                    // It is of no endpoint, and never among those submitted.
-                    let none = self.window.endpoint(OTHER_ENDPOINT, None);
-                    return self.window.add(record, none);
-                }
-                *drained += 1;
-                let place = record.name as usize * METHODS + usize::from(record.method);
-                let endpoint = match endpoints.get(place).copied().flatten() {
-                    Some(endpoint) => endpoint,
-                    None => {
-                        let name = words.name(&self.asked.names, record.name as usize);
-                        let method = Method::from_code(record.method);
-                        let endpoint = self.window.endpoint(name, method);
-                        if endpoints.len() <= place {
-                            endpoints.resize(place + 1, None);
-                        }
-                        endpoints[place] = Some(endpoint);
-                        endpoint
-                    }
-                };
-                if record.done_ns < end_ns {
-                    self.window.add(record, endpoint);
+                let place = places.of(record, words, &self.asked, &mut self.window);
+                let kind = RecordKind::from_code(record.kind);
+                *drained += u64::from(kind == Some(RecordKind::Request));
+                // What was not sent counts when it is told.
+                if record.done_ns < end_ns || kind == Some(RecordKind::NotSent) {
+                    place.add(record, &mut self.window);
                 } else {
-                    self.early.push((*record, endpoint));
+                    self.early.push((*record, place));
                 }
             };
             if *gone && !*recovered {
@@ -226,8 +213,12 @@ impl Aggregator {
     /// Counts the failures whose words stand in the workers' text tables.
     fn count_details(&mut self) {
         for feed in &mut self.feeds {
-            feed.words.count_new(|kind, words, count| {
-                self.window.add_error_details(kind, words, count);
+            feed.words.count_new(|kind, words, count, is_carried| {
+                if is_carried {
+                    self.window.add_error_details(kind, words, count);
+                } else {
+                    self.window.add_noted_failures(kind, words, count);
+                }
             });
             if feed.words.are_newly_refused() {
                 self.events.push(Event {
@@ -243,6 +234,7 @@ impl Aggregator {
 
     fn close_window(&mut self, end_ns: u64) {
         self.count_details();
+        self.tell_lost_others(end_ns);
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
         self.users.target_rate = self.asked.rate_between(self.closed_ns, end_ns);
         let iterations = self.iterations_so_far();
@@ -270,6 +262,33 @@ impl Aggregator {
         self.fold.add(&snapshot);
         // A watcher that has gone away is no reason to stop measuring.
         let _ = self.watchers.send(Box::new(snapshot));
+    }
+
+    /// Says so when records of other things than requests found no room: what they stand for is counted by the workers, and is
+    /// missing from the seconds.
+    fn tell_lost_others(&mut self, end_ns: u64) {
+        let workers = 0..self.feeds.len();
+        let lost: u64 = workers
+            .map(|worker| {
+                self.transport
+                    .worker(worker)
+                    .lost_others
+                    .load(Ordering::Relaxed)
+            })
+            .sum();
+        if lost > self.lost_others_told {
+            let more = lost - self.lost_others_told;
+            let records = if more == 1 { "record" } else { "records" };
+            self.events.push(Event {
+                at_s: end_ns as f64 / 1e9,
+                kind: EventKind::Warning,
+                text: format!(
+                    "{more} {records} of arrivals not sent, groups or metrics found no room on the way to the supervisor: \
+                     the totals are whole, the seconds and figures they belong to are not"
+                ),
+            });
+            self.lost_others_told = lost;
+        }
     }
 
     /// Most users alive and asked for at any look within the window: at its very end they may all have left.

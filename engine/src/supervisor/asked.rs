@@ -7,9 +7,12 @@ use loadforge_scenarios::{Course, Demand, PhaseRole, PhaseSpan};
 use std::time::Duration;
 
 /// The plan, as the aggregator sees it.
+#[derive(Default)]
 pub struct Asked {
     /// Names of endpoints known before the run, all scenarios' one after another.
     pub names: Vec<String>,
+    /// By scenario: what stands in front of names that it chooses at run time.
+    pub beside: Vec<Option<String>>,
     /// Each scenario's load.
     pub demands: Vec<Demand>,
     /// The curves of those whose arrivals set the pace.
@@ -24,6 +27,7 @@ impl Asked {
         let parts = || plan.parts.iter();
         Asked {
             names: parts().flat_map(|part| part.endpoints.clone()).collect(),
+            beside: parts().map(|part| part.beside.clone()).collect(),
             demands: parts().map(|part| part.demand.clone()).collect(),
             courses: parts()
                 .filter_map(|part| course(&part.demand, plan.duration))
@@ -101,15 +105,13 @@ mod tests {
             role,
         };
         Asked {
-            names: Vec::new(),
-            demands: Vec::new(),
-            courses: Vec::new(),
             phases: vec![
                 span("warm-up", 2_500, PhaseRole::WarmUp),
                 span("steady", 6_500, PhaseRole::Measured),
                 span("peak", 8_000, PhaseRole::Measured),
                 span("cool-down", 9_000, PhaseRole::CoolDown),
             ],
+            ..Asked::default()
         }
     }
 

@@ -27,6 +27,7 @@ pub struct Health {
     stalls: u64,
     starvations: u64,
     overflows: u64,
+    lost_others: u64,
     machine: MachineCounts,
     windows: u32,
     measured_ns: u64,
@@ -47,6 +48,7 @@ impl Health {
             stalls: 0,
             starvations: 0,
             overflows: 0,
+            lost_others: 0,
             windows: 0,
             measured_ns: monotonic_ns(),
         }
@@ -65,7 +67,7 @@ impl Health {
         self.measured_ns = now_ns;
         let percent = |ns: u64| (ns as f64 / 1e9) / length_s.max(1e-3) * 100.0;
         let mut window = GeneratorWindow::default();
-        let (mut stalls, mut starvations, mut overflows) = (0, 0, 0);
+        let (mut stalls, mut starvations, mut overflows, mut lost_others) = (0, 0, 0, 0);
         let mut workers_cpu_ns = 0;
         for worker in 0..transport.workers() {
             let control = transport.worker(worker);
@@ -84,6 +86,7 @@ impl Health {
             stalls += control.stalls.load(Ordering::Relaxed);
             starvations += control.starvations.load(Ordering::Relaxed);
             overflows += control.overflows.load(Ordering::Relaxed);
+            lost_others += control.lost_others.load(Ordering::Relaxed);
             let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
             let works = state == WorkerState::Running && !self.gone[worker];
             if works && silent_ns > MISSED_AFTER_NS + own_delay_ns {
@@ -96,6 +99,8 @@ impl Health {
         self.starvations = starvations;
         window.completion_overflows = overflows - self.overflows;
         self.overflows = overflows;
+        window.lost_others = lost_others - self.lost_others;
+        self.lost_others = lost_others;
         let own_cpu_ns = process_cpu_ns();
         let own = own_cpu_ns - self.own_cpu_ns;
         self.own_cpu_ns = own_cpu_ns;

@@ -7,6 +7,7 @@ mod asked;
 mod crew;
 mod health;
 mod machine;
+mod places;
 mod words;
 
 use crate::{
@@ -304,10 +305,26 @@ impl Dispatcher {
                     self.drain("the planned end", plan.graceful_stop);
                 } else if plan.max_requests.is_some_and(|max| taken >= max) {
                     self.drain("the limit of requests was reached", plan.graceful_stop);
+                } else if control.is_end_asked() {
+                    let why = self.end_reason();
+                    self.drain(&why, plan.graceful_stop);
                 }
             }
             self.enforce_end();
         }
+    }
+
+    /// Why a scenario has nothing left to do, in the words of the first worker that noted any.
+    fn end_reason(&self) -> String {
+        let reason = (0..self.crew.len()).find_map(|worker| {
+            let id = self.transport.worker(worker).end_reason()?;
+            let texts = self.transport.text_reader(worker).new_entries();
+            texts.into_iter().find(|entry| entry.id == id)
+        });
+        reason.map_or_else(
+            || "the scenario has nothing left to do".into(),
+            |entry| entry.text,
+        )
     }
 
     /// Sleeps until something happens, at most `longest_ns`.
@@ -450,7 +467,7 @@ impl Dispatcher {
                 from_ns,
             };
             self.shares[*worker].push(share);
-            self.transport.worker(*worker).set_share(share);
+            self.transport.worker(*worker).give_share(share);
         }
     }
 

@@ -1,4 +1,5 @@
-//! What a worker wrote into its text table: names chosen at run time, the words of failures and how often each came.
+//! What a worker wrote into its text table: names of requests, groups and metrics chosen at run time, the words of failures and
+//! how often each came.
 //! Neighbours: `aggregator.rs` asks. Invariant: a text is published before the first record that uses it, so whoever
 //! has the record finds the text.
 
@@ -38,26 +39,31 @@ impl Words {
         let Some(place) = id.checked_sub(known.len()) else {
             return &known[id];
         };
-        if place >= self.texts.len() {
-            self.read_new();
-        }
-        self.texts
-            .get(place)
-            .map_or(NAMELESS, |text| text.text.as_str())
+        self.text(place).map_or(NAMELESS, |text| text.text.as_str())
     }
 
-    /// Tells the failures counted since the last call: kind, words, how many.
-    pub fn count_new(&mut self, mut tell: impl FnMut(ErrorKind, &str, u64)) {
+    /// The name of a group or a metric, and its code.
+    pub fn own_name(&mut self, id: usize) -> (&str, u8) {
+        self.text(id)
+            .map_or((NAMELESS, 0), |text| (text.text.as_str(), text.code))
+    }
+
+    /// Tells the failures counted since the last call: kind, words, how many, and whether requests carry them.
+    pub fn count_new(&mut self, mut tell: impl FnMut(ErrorKind, &str, u64, bool)) {
         self.read_new();
         for (id, text) in self.texts.iter_mut().enumerate() {
-            if !matches!(text.kind, TextKind::ErrorDetail | TextKind::PanicPlace) {
-                continue;
-            }
+            let is_carried = match text.kind {
+                TextKind::ErrorDetail => true,
+                TextKind::PanicPlace | TextKind::NotedFailure => false,
+                TextKind::Name | TextKind::Group | TextKind::Metric | TextKind::EndReason => {
+                    continue;
+                }
+            };
             let count = self.reader.count(TextId(id as u32));
             if count > text.counted
                 && let Some(kind) = ErrorKind::from_code(text.code)
             {
-                tell(kind, &text.text, count - text.counted);
+                tell(kind, &text.text, count - text.counted, is_carried);
                 text.counted = count;
             }
         }
@@ -68,6 +74,13 @@ impl Words {
         let newly = !self.refusal_told && self.reader.refused() > 0;
         self.refusal_told |= newly;
         newly
+    }
+
+    fn text(&mut self, place: usize) -> Option<&Text> {
+        if place >= self.texts.len() {
+            self.read_new();
+        }
+        self.texts.get(place)
     }
 
     fn read_new(&mut self) {
@@ -109,9 +122,41 @@ mod tests {
         let mut told = Vec::new();
         for raised in [2, 0, 3] {
             writer.add(reset, raised);
-            words.count_new(|kind, text, count| told.push((kind, text.to_owned(), count)));
+            words.count_new(|kind, text, count, is_carried| {
+                told.push((kind, text.to_owned(), count, is_carried));
+            });
         }
-        let broke = |count| (ErrorKind::Reset, "it broke".to_owned(), count);
+        let broke = |count| (ErrorKind::Reset, "it broke".to_owned(), count, true);
         assert_eq!(told, [broke(2), broke(3)]);
+    }
+
+    #[test]
+    fn noted_failures_and_panics_are_told_as_carried_by_no_request() {
+        let transport = Transport::channel(1, Capacity::default());
+        let mut writer = transport.text_writer(0);
+        let mut words = Words::new(transport.text_reader(0));
+        for kind in [
+            TextKind::ErrorDetail,
+            TextKind::NotedFailure,
+            TextKind::PanicPlace,
+            TextKind::Group,
+        ] {
+            let text = writer.intern(kind, ErrorKind::Check as u8, "it");
+            writer.add(text, 1);
+        }
+        let mut told = Vec::new();
+        words.count_new(|_, _, count, is_carried| told.push((count, is_carried)));
+        assert_eq!(told, [(1, true), (1, false), (1, false)]);
+    }
+
+    #[test]
+    fn a_metric_is_found_with_its_kind() {
+        let transport = Transport::channel(1, Capacity::default());
+        let mut writer = transport.text_writer(0);
+        let mut words = Words::new(transport.text_reader(0));
+        writer.intern(TextKind::Name, 0, "basket");
+        let basket = writer.intern(TextKind::Metric, 3, "basket");
+        assert_eq!(words.own_name(basket.0 as usize), ("basket", 3));
+        assert_eq!(words.own_name(99), (NAMELESS, 0));
     }
 }

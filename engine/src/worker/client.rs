@@ -4,7 +4,9 @@
 use super::exchange::Core;
 use crate::wire::Wire;
 use loadforge_ring::{TextKind, raise};
-use loadforge_scenarios::{Client, Failure, NameId, Request, Response, Seat};
+use loadforge_scenarios::{
+    Client, Failure, FeedId, GroupId, MetricId, MetricKind, NameId, Request, Response, Seat,
+};
 use std::{
     cell::RefCell,
     rc::Rc,
@@ -70,6 +72,10 @@ impl<W: Wire> Client for WireClient<W> {
         }
     }
 
+    fn is_leaving(&self, seat: Seat) -> bool {
+        self.0.borrow().desk.is_leaving(seat.0)
+    }
+
     fn begin_teardown(&self, seat: Seat) {
         let desk = &mut self.0.borrow_mut().desk;
         // Due now, whatever the user did last.
@@ -101,14 +107,48 @@ impl<W: Wire> Client for WireClient<W> {
         self.0.borrow_mut().desk.judge(seat.0, failure);
     }
 
+    fn note_failure(&self, _: Seat, failure: &Failure) {
+        self.0.borrow_mut().desk.note_failure(failure);
+    }
+
+    fn group_id(&self, name: &str) -> GroupId {
+        let desk = &mut self.0.borrow_mut().desk;
+        GroupId(desk.texts.intern(TextKind::Group, 0, name).0)
+    }
+
+    fn record_group(&self, seat: Seat, group: GroupId, begun_ns: u64, failed: bool) {
+        let desk = &mut self.0.borrow_mut().desk;
+        desk.record_group(seat.0, group, begun_ns, failed);
+    }
+
+    fn metric_id(&self, kind: MetricKind, name: &str) -> MetricId {
+        let desk = &mut self.0.borrow_mut().desk;
+        MetricId(desk.texts.intern(TextKind::Metric, kind as u8, name).0)
+    }
+
+    fn record_metric(&self, seat: Seat, metric: MetricId, value: f64) {
+        self.0
+            .borrow_mut()
+            .desk
+            .record_metric(seat.0, metric, value);
+    }
+
+    fn take_row(&self, seat: Seat, feed: FeedId) -> u64 {
+        self.0.borrow().desk.take_row(seat.0, feed)
+    }
+
+    fn end_run(&self, seat: Seat, why: &str) {
+        self.0.borrow_mut().desk.end_run(seat.0, why);
+    }
+
     fn poll_sleep(&self, seat: Seat, until_ns: u64, cx: &mut Context<'_>) -> Poll<()> {
         let core = &mut *self.0.borrow_mut();
+        // First, because a sleep that is cut short as it begins wakes whoever waits.
+        core.desk.seats[seat.0 as usize].keep_waker(cx);
         if core.sleep_is_over(seat.0, until_ns) {
             return Poll::Ready(());
         }
-        let place = &mut core.desk.seats[seat.0 as usize];
-        place.keep_waker(cx);
-        place.waited = true;
+        core.desk.seats[seat.0 as usize].waited = true;
         Poll::Pending
     }
 }

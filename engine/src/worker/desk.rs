@@ -15,8 +15,12 @@ use loadforge_ring::{
     FLAG_BYTES_SATURATED, FLAG_CONNECTED, RecordKind, RecordSink, RequestRecord, TextKind,
     TextWriter, Transport, WorkerControl, raise,
 };
-use loadforge_scenarios::{ErrorKind, Failure, Request};
-use std::collections::VecDeque;
+use loadforge_scenarios::{ErrorKind, Failure, FeedId, GroupId, MetricId, Request};
+use std::{collections::VecDeque, sync::atomic::Ordering};
+
+/// How often a user is told to stop without delay. One that goes on all the same is slowed down from then on, so that it
+/// storms neither the target nor its worker.
+const STOPS_WITHOUT_DELAY: u32 = 8;
 
 /// Where the run stands, as this worker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +44,8 @@ pub struct PartBooks {
     pub origins_before: u16,
     /// Fixed requests of the scenarios before this one.
     pub fixed_before: u32,
+    /// Data feeds and counters of the scenarios before this one.
+    pub feeds_before: u16,
     /// Whether arrivals set the pace.
     pub is_open: bool,
     /// Open model: seats whose users wait for an arrival, the last to come on top; some may have left since.
@@ -92,9 +98,20 @@ impl Desk {
         self.transport.worker(self.worker)
     }
 
-    /// Whether the user of this seat is to begin nothing new.
+    /// Whether the user of this seat is to begin nothing new. One that tidies up has left that behind: only the end of the
+    /// run hurries it.
     pub fn is_leaving(&self, seat: u32) -> bool {
-        self.stage >= Stage::Draining || self.seats[seat as usize].retiring
+        let seat = &self.seats[seat as usize];
+        let is_asked = self.stage >= Stage::Draining || seat.retiring;
+        self.stage == Stage::Ending || (is_asked && !seat.in_teardown)
+    }
+
+    /// The user of this seat is told to stop, by a refused request or a sleep cut short; true when it has gone on so often
+    /// that it is to be slowed down.
+    pub fn tell_to_stop(&mut self, seat: u32) -> bool {
+        let stops = &mut self.seats[seat as usize].stops;
+        *stops = stops.saturating_add(1);
+        *stops > STOPS_WITHOUT_DELAY
     }
 
     /// Gives an arrival to a user that waits for one; false when nobody does.
@@ -227,6 +244,25 @@ impl Desk {
         });
     }
 
+    /// Takes the number of the next row of a data feed, counted over all workers.
+    pub fn take_row(&self, index: u32, feed: FeedId) -> u64 {
+        let part = usize::from(self.seats[index as usize].part);
+        let counter = usize::from(self.parts[part].feeds_before + feed.0);
+        // Relaxed: the number alone is what workers agree on; rows do not change.
+        self.transport.control().rows_taken[counter].fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The user of this seat has nothing left to do, and so nobody has: asks for the end of the run.
+    pub fn end_run(&mut self, index: u32, why: &str) {
+        if !self.transport.control().is_end_asked() {
+            let reason = self.texts.intern(TextKind::EndReason, 0, why);
+            self.control().set_end_reason(reason);
+            self.transport.control().ask_for_end();
+        }
+        // What comes after the last row was never asked for.
+        self.settle_arrival(index);
+    }
+
     /// Opens the record of a request that is being submitted.
     pub fn open_record(&mut self, index: u32, request: &Request, now_ns: u64) {
         self.settle_arrival(index);
@@ -318,6 +354,47 @@ impl Desk {
         self.sink.push(&seat.record);
     }
 
+    /// A failure that no request carries: its words are counted, and nothing else. The last request may still be judged.
+    pub fn note_failure(&mut self, failure: &Failure) {
+        let text = self
+            .texts
+            .intern(TextKind::NotedFailure, failure.kind as u8, &failure.detail);
+        self.texts.add(text, 1);
+    }
+
+    /// A group of requests that ends now. The last of its requests may still be judged: its record stays open.
+    pub fn record_group(&mut self, index: u32, group: GroupId, begun_ns: u64, failed: bool) {
+        let done_ns = self.epoch.now_ns();
+        let seat = &self.seats[index as usize];
+        self.sink.push(&RequestRecord {
+            intended_ns: begun_ns,
+            sent_ns: begun_ns,
+            done_ns,
+            name: group.0,
+            user: seat.user_id,
+            scenario: seat.part,
+            error: if failed { ErrorKind::Check as u8 } else { 0 },
+            kind: RecordKind::Group as u8,
+            ..RequestRecord::default()
+        });
+    }
+
+    /// A value of a metric, told now.
+    pub fn record_metric(&mut self, index: u32, metric: MetricId, value: f64) {
+        let now_ns = self.epoch.now_ns();
+        let seat = &self.seats[index as usize];
+        self.sink.push(&RequestRecord {
+            intended_ns: now_ns,
+            sent_ns: value.to_bits(),
+            done_ns: now_ns,
+            name: metric.0,
+            user: seat.user_id,
+            scenario: seat.part,
+            kind: RecordKind::Metric as u8,
+            ..RequestRecord::default()
+        });
+    }
+
     /// A panic in a user's own code, with its place; it fails the iteration, if there was one.
     pub fn note_panic(&mut self, index: u32, place: &str) {
         let text = self
@@ -331,10 +408,10 @@ impl Desk {
         }
     }
 
-    /// Wakes a user whose turn to send has come.
+    /// Wakes a user whose turn to send, or to hear that it may not, has come.
     pub fn fire_turn(&mut self, index: u32) {
         let seat = &self.seats[index as usize];
-        if matches!(seat.flight, Flight::Held(_)) {
+        if matches!(seat.flight, Flight::Held(_) | Flight::Refused(_)) {
             seat.wake();
         }
     }

@@ -22,8 +22,8 @@ const LONGEST_SLEEP_NS: u64 = 10_000_000;
 const SPIN_NS: u64 = 50_000;
 /// Rounds of users waking users before the kernel is asked for news all the same.
 const ROUNDS_PER_TURN: u32 = 32;
-/// The same bound in time.
-const ROUNDS_NS: u64 = 100_000;
+/// The same bound in time; so far away in tests that no clock decides them.
+const ROUNDS_NS: u64 = if cfg!(test) { 60_000_000_000 } else { 100_000 };
 
 /// How long arrivals that were due before the end may take to set out once it has come: their users run next.
 const LAST_ARRIVALS_NS: u64 = 100_000_000;
@@ -85,8 +85,7 @@ impl<W: Wire + 'static> Driver<W> {
             let now_ns = self.core.borrow_mut().fire_timers();
             if self.core.borrow().desk.stage == Stage::Running {
                 // Read behind the clock: a share that is not there yet holds from later than now.
-                let share = self.core.borrow().desk.control().share();
-                self.users.take_share(share);
+                self.users.take_shares();
                 self.users
                     .act(self.drain_due_ns.unwrap_or(u64::MAX).min(now_ns));
             }
@@ -174,7 +173,7 @@ impl<W: Wire + 'static> Driver<W> {
                 // Looked at again in the next turn, which does not wait.
                 return;
             }
-            if self.is_limit_reached() {
+            if self.has_all() {
                 self.core.borrow_mut().desk.forget_waiting();
             } else {
                 self.users.give_up_arrivals(due_ns);
@@ -183,9 +182,8 @@ impl<W: Wire + 'static> Driver<W> {
         }
         self.core.borrow_mut().desk.stage = stage;
         self.write_page();
-        let share = self.core.borrow().desk.control().share();
         if stage == Stage::Running {
-            self.users.take_share(share);
+            self.users.take_shares();
         } else {
             self.users.wake_all();
         }
@@ -193,11 +191,9 @@ impl<W: Wire + 'static> Driver<W> {
 
     fn stage(&self, desk: &Desk) -> Stage {
         let control = desk.transport.control();
-        let limit_reached = is_limit_reached(control, &self.ends);
+        let has_all = has_all(control, &self.ends);
         let by_time = match desk.stage {
-            Stage::Running if desk.now_ns >= self.ends.duration_ns || limit_reached => {
-                Stage::Draining
-            }
+            Stage::Running if desk.now_ns >= self.ends.duration_ns || has_all => Stage::Draining,
             Stage::Draining
                 if desk.now_ns >= self.draining_since_ns.saturating_add(self.ends.graceful_ns) =>
             {
@@ -213,9 +209,9 @@ impl<W: Wire + 'static> Driver<W> {
         by_time.max(by_order)
     }
 
-    /// Whether the run has sent all it may: what is due from then on was never asked for.
-    fn is_limit_reached(&self) -> bool {
-        is_limit_reached(self.core.borrow().desk.transport.control(), &self.ends)
+    /// Whether the run has had all it is to have: what is due from then on was never asked for.
+    fn has_all(&self) -> bool {
+        has_all(self.core.borrow().desk.transport.control(), &self.ends)
     }
 
     fn write_page(&self) {
@@ -270,9 +266,11 @@ impl<W: Wire + 'static> Driver<W> {
     }
 }
 
-fn is_limit_reached(control: &RunControl, ends: &Ends) -> bool {
-    ends.max_requests.is_some_and(|max| {
+/// Whether all requests that may be sent were, or a scenario has nothing left to do.
+fn has_all(control: &RunControl, ends: &Ends) -> bool {
+    let is_limit_reached = ends.max_requests.is_some_and(|max| {
         // Relaxed: a late look only lets users find out by themselves.
         control.requests_taken.load(Ordering::Relaxed) >= max
-    })
+    });
+    is_limit_reached || control.is_end_asked()
 }

@@ -21,6 +21,9 @@ use std::{net::SocketAddr, rc::Rc, sync::atomic::Ordering, task::Poll};
 /// Bodies up to this size travel behind their head in one piece; larger ones are not copied.
 const JOINED_BODY_BYTES: usize = 16 * 1024;
 
+/// How long a user waits for a refusal that has gone on after many of them.
+const REFUSAL_DELAY_NS: u64 = 10_000_000;
+
 /// An origin, ready for use.
 pub struct Destination {
     /// What stands in the Host header.
@@ -96,8 +99,13 @@ impl<W: Wire> Core<W> {
     fn begin(&mut self, index: u32, request: &Request, now_ns: u64) {
         let refused = self.is_refused(index);
         if refused || !self.take_one_of_max() {
+            let mut told_ns = now_ns;
+            if self.desk.tell_to_stop(index) {
+                told_ns += REFUSAL_DELAY_NS;
+                self.desk.timers.arm(told_ns, index, Due::Turn);
+            }
             let seat = &mut self.desk.seats[index as usize];
-            seat.flight = Flight::Done(Err(Failure::stopped()));
+            seat.flight = Flight::Refused(told_ns);
             // What comes after the last request that may be sent was never asked for.
             let (part, due_ns) = (seat.part, seat.ready_ns);
             if self.desk.settle_arrival(index) && refused {
@@ -148,8 +156,19 @@ impl<W: Wire> Core<W> {
         request: &Request,
         response: &mut Response,
     ) -> Poll<Result<(), Failure>> {
-        if let Flight::Held(turn_ns) = self.desk.seats[index as usize].flight {
-            self.poll_held(index, request, turn_ns);
+        match self.desk.seats[index as usize].flight {
+            Flight::Held(turn_ns) => self.poll_held(index, request, turn_ns),
+            // Collected by the next poll: a task that asks again and again, and never waits, would keep the worker from its
+            // own end.
+            Flight::Refused(told_ns) => {
+                if told_ns <= self.desk.epoch.now_ns() {
+                    let seat = &mut self.desk.seats[index as usize];
+                    seat.flight = Flight::Done(Err(Failure::stopped()));
+                    seat.wake();
+                }
+                return Poll::Pending;
+            }
+            _ => {}
         }
         let origin = self.origin(index, request);
         let seat = &mut self.desk.seats[index as usize];
@@ -157,6 +176,7 @@ impl<W: Wire> Core<W> {
             Flight::Done(result) => {
                 if result.is_ok() {
                     seat.reader.swap_response(response);
+                    response.set_took_ns(seat.record.done_ns - seat.record.sent_ns);
                     self.drop_unfinished_send(index, request);
                 }
                 return Poll::Ready(result);
@@ -368,20 +388,20 @@ impl<W: Wire> Core<W> {
         }
     }
 
-    /// Begins a sleep of the seat's user, or tells that it is over. Sleeps end early when the user is to leave.
+    /// Begins a sleep of the seat's user, or tells that it is over. Sleeps end early when the user is to leave, but never
+    /// within the poll that begins them: a task that sleeps in a loop would keep the worker from its own end.
     pub fn sleep_is_over(&mut self, index: u32, until_ns: u64) -> bool {
         self.desk.close_record(index);
         let leaving = self.desk.is_leaving(index);
         let now_ns = self.desk.now_ns;
         let seat = &mut self.desk.seats[index as usize];
         let begun = seat.sleep_until_ns == Some(until_ns);
-        if (begun && seat.sleep_over) || leaving || until_ns <= now_ns {
+        let cut_short = begun && leaving && !seat.sleeps_in_full;
+        if (begun && seat.sleep_over) || cut_short || until_ns <= now_ns {
             seat.sleep_until_ns = None;
             seat.sleep_over = false;
-            if !leaving {
-                // The user meant to act at that moment; what comes later is the generator's lag.
-                seat.ready_ns = until_ns;
-            }
+            // The user meant to act at that moment, or when it was told to leave; what comes later is the generator's lag.
+            seat.ready_ns = until_ns.min(now_ns);
             return true;
         }
         if !begun {
@@ -389,7 +409,14 @@ impl<W: Wire> Core<W> {
             seat.sleep_until_ns = Some(until_ns);
             seat.sleep_over = false;
             let token = seat.sleep_token;
-            self.desk.timers.arm(until_ns, index, Due::Sleep(token));
+            let in_full = leaving && self.desk.tell_to_stop(index);
+            let seat = &mut self.desk.seats[index as usize];
+            seat.sleeps_in_full = in_full;
+            if leaving && !in_full {
+                seat.wake();
+            } else {
+                self.desk.timers.arm(until_ns, index, Due::Sleep(token));
+            }
         }
         false
     }

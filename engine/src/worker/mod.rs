@@ -10,6 +10,8 @@ mod executor;
 mod limiter;
 mod not_sent;
 mod panics;
+#[cfg(test)]
+mod rows_test;
 pub(crate) mod schedule;
 mod seat;
 mod sources;
@@ -186,22 +188,24 @@ fn destinations(part: &PlanPart) -> impl Iterator<Item = Destination> + '_ {
         })
 }
 
-/// Where each scenario's names, origins and fixed requests stand among those of all, and how many names and fixed
+/// Where each scenario's names, origins, fixed requests and feeds stand among those of all, and how many names and fixed
 /// requests there are.
 fn books(parts: &[PlanPart]) -> (Vec<PartBooks>, u32, u32) {
-    let (mut names, mut origins, mut fixed) = (0, 0, 0);
+    let (mut names, mut origins, mut fixed, mut feeds) = (0, 0, 0, 0);
     let books = parts.iter().map(|part| {
         let books = PartBooks {
             names_before: names,
             names: part.scenario.endpoints().len() as u32,
             origins_before: origins,
             fixed_before: fixed,
+            feeds_before: feeds,
             is_open: matches!(part.demand, Demand::Arrivals { .. }),
             ..PartBooks::default()
         };
         names += books.names;
         origins += part.scenario.origins().len() as u16;
         fixed += part.scenario.fixed_requests();
+        feeds += part.scenario.feeds();
         books
     });
     (books.collect(), names, fixed)

@@ -178,6 +178,7 @@ pub fn arrivals_owed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loadforge_ring::WorkerControl;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -215,6 +216,65 @@ mod tests {
         all.sort_unstable();
         let expected: Vec<u64> = (0..2_000).map(|number| number * 1_000_000).collect();
         assert_eq!(all, expected);
+    }
+
+    /// Three workers; the last is lost at `first`, the one before it 7 ms later, before anybody has heard of the first.
+    fn all_due_after_two_deaths(gaps: Gaps, first: u64) -> (Vec<u64>, u64) {
+        let second = first + 7_000_000;
+        let page = WorkerControl::default();
+        let told = [share(0, 3, 0), share(0, 2, first), share(0, 1, second)];
+        told.into_iter().for_each(|share| page.give_share(share));
+        let demand = Demand::Arrivals {
+            rate: Pattern::Constant(1_000.0),
+            gaps,
+            max_users: 10,
+        };
+        let (lost_first, lost_next) = ([share(2, 3, 0)], [share(1, 3, 0), share(1, 2, first)]);
+        let owed = arrivals_owed(&demand, 2 * SECOND, 1, &lost_first, first)
+            + arrivals_owed(&demand, 2 * SECOND, 1, &lost_next, second);
+        let Schedule::Arrivals(mut survivor) = Schedule::new(demand, 2 * SECOND, 1) else {
+            panic!("arrivals were asked for");
+        };
+        page.shares(0..page.shares_given())
+            .for_each(|share| survivor.share_changed(share));
+        (
+            std::iter::from_fn(|| survivor.take_due(u64::MAX)).collect(),
+            owed,
+        )
+    }
+
+    #[test]
+    fn two_workers_lost_within_the_notice_of_one_leave_no_arrival_to_nobody() {
+        for first in [1, 300_000, SECOND / 3, SECOND, SECOND + 999_999] {
+            let (due, owed) = all_due_after_two_deaths(Gaps::Even, first);
+            assert_eq!(due.len() as u64 + owed, 2_000, "{first}");
+            assert!(due.is_sorted_by(|a, b| a < b), "{first}");
+            // Between the two deaths each of the two left has every other arrival.
+            let between = due
+                .iter()
+                .filter(|due| (first..first + 7_000_000).contains(due))
+                .count();
+            assert!((3..=4).contains(&between), "{first}: {between}");
+        }
+    }
+
+    #[test]
+    fn after_two_deaths_random_arrivals_are_those_of_the_seed() {
+        let alone = arrivals_owed(&random(), 2 * SECOND, 1, &[share(0, 1, 0)], 2 * SECOND);
+        assert!(alone.abs_diff(2_000) < 250, "{alone}");
+        for first in (1..=100).map(|part| part * SECOND / 60) {
+            let (due, owed) = all_due_after_two_deaths(Gaps::Poisson, first);
+            assert!(due.is_sorted(), "{first}");
+            assert_eq!(due.len() as u64 + owed, alone, "{first}");
+        }
+    }
+
+    fn random() -> Demand {
+        Demand::Arrivals {
+            rate: Pattern::Constant(1_000.0),
+            gaps: Gaps::Poisson,
+            max_users: 10,
+        }
     }
 
     #[test]

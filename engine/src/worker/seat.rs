@@ -16,6 +16,8 @@ pub enum Flight {
     None,
     /// It waits for its turn under the bound on requests a second: until then nobody counts it.
     Held(u64),
+    /// It will not be sent, of which the user hears at this moment, ns since the epoch: nobody counts it.
+    Refused(u64),
     /// Its connection is being made.
     Connecting(ConnId),
     /// Its connection stands; the user's task sends it when it is polled next.
@@ -33,7 +35,10 @@ pub enum Flight {
 impl Flight {
     /// Whether it is on its way: submitted and not ended.
     pub fn is_under_way(&self) -> bool {
-        !matches!(self, Flight::None | Flight::Held(_) | Flight::Done(_))
+        !matches!(
+            self,
+            Flight::None | Flight::Held(_) | Flight::Refused(_) | Flight::Done(_)
+        )
     }
 }
 
@@ -60,6 +65,8 @@ pub struct Seat {
     pub has_begun: bool,
     /// The user only tidies up.
     pub in_teardown: bool,
+    /// How often the user was told to stop: its request was refused, or its sleep cut short.
+    pub stops: u32,
     /// The user's task waited for something since its last iteration began; one that never waits is made to.
     pub waited: bool,
     /// Woken when what the user's task waits for has come.
@@ -96,6 +103,8 @@ pub struct Seat {
     pub sleep_until_ns: Option<u64>,
     /// The sleep's timer has fired.
     pub sleep_over: bool,
+    /// The sleep is not cut short, although the user is to leave: too many of its sleeps were.
+    pub sleeps_in_full: bool,
 }
 
 impl Seat {

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Sleeps as a wire would, and counts.
-struct CountingWire;
+pub(super) struct CountingWire;
 
 impl Wire for CountingWire {
     fn connect(&mut self, _: SocketAddr, _: Option<SocketAddr>) -> io::Result<ConnId> {
@@ -115,6 +115,7 @@ fn assignment() -> Assignment {
                 origins: Vec::new(),
             }),
             endpoints: Vec::new(),
+            beside: None,
             addresses: Vec::new(),
             origin_labels: Vec::new(),
             demand: Demand::Users(Pattern::Constant(2.0)),
@@ -139,7 +140,7 @@ fn started() -> (Assignment, EventFd) {
         .t0_ns
         .store(monotonic_ns(), std::sync::atomic::Ordering::Relaxed);
     control.set_phase(RunPhase::Running);
-    assignment.transport.worker(0).set_share(Share {
+    assignment.transport.worker(0).give_share(Share {
         index: 0,
         of: 1,
         from_ns: 0,

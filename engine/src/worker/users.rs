@@ -7,7 +7,7 @@ use super::{
 };
 use crate::wire::Wire;
 use loadforge_ring::Share;
-use loadforge_scenarios::{SETUP_RETRY, Scenario, Seat, User, UserFuture};
+use loadforge_scenarios::{Client, SETUP_RETRY, Scenario, Seat, User, UserFuture};
 use std::{
     cell::{Cell, RefCell},
     future::Future,
@@ -50,6 +50,8 @@ pub struct Users<W> {
     worker: u32,
     workers: u32,
     share: Share,
+    /// How many shares it has been given, this one included.
+    shares_taken: u64,
     /// How many user numbers this worker has given out.
     numbers: u32,
     free: Rc<RefCell<Vec<u32>>>,
@@ -80,6 +82,7 @@ impl<W: Wire + 'static> Users<W> {
             worker,
             workers,
             share: Share::default(),
+            shares_taken: 0,
             numbers: 0,
             free: Rc::default(),
             polls: Rc::default(),
@@ -112,14 +115,19 @@ impl<W: Wire + 'static> Users<W> {
         next.min().unwrap_or(u64::MAX)
     }
 
-    /// Takes this share of the load from now on.
-    pub fn take_share(&mut self, share: Share) {
-        if share != self.share {
+    /// Takes the shares of the load that were given since the last time, each for the time from which it holds: two workers
+    /// lost at once leave two, and the second does not undo the first.
+    pub fn take_shares(&mut self) {
+        let core = self.core.borrow();
+        let control = core.desk.control();
+        let given = control.shares_given();
+        for share in control.shares(self.shares_taken..given) {
             self.share = share;
             for part in &mut self.parts {
                 part.schedule.share_changed(share);
             }
         }
+        self.shares_taken = given;
     }
 
     /// Does what was due up to `now_ns`: starts and retires users, gives arrivals to users.
@@ -248,6 +256,7 @@ impl<W: Wire + 'static> Users<W> {
             seat.retiring = false;
             seat.in_teardown = false;
             seat.has_begun = false;
+            seat.stops = 0;
             seat.waited = true;
             seat.ready_ns = 0;
             seat.limit_timer_ns = u64::MAX;
@@ -261,6 +270,7 @@ impl<W: Wire + 'static> Users<W> {
             life: None,
             seat: index,
             seed: self.seed,
+            lives_before: 0,
             core: Rc::clone(&self.core),
             scenario: Arc::clone(&part.scenario),
             free: Rc::clone(&self.free),
@@ -298,6 +308,8 @@ struct UserTask<W> {
     life: Option<UserFuture>,
     seat: u32,
     seed: u64,
+    /// Lives of this user that ended in a panic.
+    lives_before: u64,
     core: Rc<RefCell<Core<W>>>,
     scenario: Arc<dyn Scenario>,
     free: Rc<RefCell<Vec<u32>>>,
@@ -313,8 +325,10 @@ impl<W: Wire + 'static> UserTask<W> {
     /// A setup that panicked is tried again as one that failed is: after a pause, and not when the user is to leave.
     fn begin_life_later(&self) -> UserFuture {
         let (mut user, scenario) = (self.user(), Arc::clone(&self.scenario));
+        let (client, seat) = (WireClient(Rc::clone(&self.core)), Seat(self.seat));
         Box::pin(async move {
-            if user.sleep(SETUP_RETRY).await {
+            // Asked as well, because the sleeps of a user that has gone on too often last in full.
+            if user.sleep(SETUP_RETRY).await && !client.is_leaving(seat) {
                 scenario.start_user(user).await;
             }
         })
@@ -323,7 +337,10 @@ impl<W: Wire + 'static> UserTask<W> {
     fn user(&self) -> User {
         let id = self.core.borrow().desk.seats[self.seat as usize].user_id;
         let client = Rc::new(WireClient(Rc::clone(&self.core)));
-        User::new(client, Seat(self.seat), id, self.seed)
+        // SplitMix64's multiplier, not the increment that tells users apart: the same numbers again would lead into the same
+        // panic again. The first life keeps the seed as it is.
+        let seed = self.seed ^ self.lives_before.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        User::new(client, Seat(self.seat), id, seed)
     }
 
     fn leave(&self) {
@@ -361,14 +378,17 @@ impl<W: Wire + 'static> Future for UserTask<W> {
                 let (in_teardown, in_setup) = {
                     let core = &mut *self.core.borrow_mut();
                     core.after_panic(self.seat, &place);
-                    let seat = &core.desk.seats[self.seat as usize];
-                    (seat.in_teardown, !seat.has_begun)
+                    let seat = &mut core.desk.seats[self.seat as usize];
+                    // The next life has its setup before it.
+                    let has_begun = std::mem::take(&mut seat.has_begun);
+                    (seat.in_teardown, !has_begun)
                 };
                 if in_teardown {
                     self.leave();
                     return Poll::Ready(());
                 }
                 // Another life in the same seat begins with the next poll.
+                self.lives_before += 1;
                 self.life = in_setup.then(|| self.begin_life_later());
                 cx.waker().wake_by_ref();
                 Poll::Pending

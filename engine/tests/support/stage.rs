@@ -9,7 +9,7 @@ use loadforge_engine::{
 };
 use loadforge_scenarios::{
     Demand, ErrorKind, Origin, Outcome, Pattern, Scenario, Scheme, Script, TaskWeights, ThinkTime,
-    User, UserFuture, live,
+    User, UserDefaults, UserFuture, data::Feed, live,
 };
 use std::{
     future::Future,
@@ -41,6 +41,7 @@ pub struct Play {
     task: Act,
     teardown: Act,
     think_time: ThinkTime,
+    feeds: Vec<Feed>,
 }
 
 impl Play {
@@ -54,6 +55,7 @@ impl Play {
             task,
             teardown: nothing,
             think_time: ThinkTime::None,
+            feeds: Vec::new(),
         }
     }
 
@@ -66,6 +68,12 @@ impl Play {
     /// With a pause after every task.
     pub fn thinking(mut self, think_time: ThinkTime) -> Play {
         self.think_time = think_time;
+        self
+    }
+
+    /// With rows of data.
+    pub fn feeding(mut self, feeds: Vec<Feed>) -> Play {
+        self.feeds = feeds;
         self
     }
 
@@ -93,8 +101,19 @@ impl Scenario for Play {
         0
     }
 
-    fn start_user(self: Arc<Self>, user: User) -> UserFuture {
+    fn feeds(&self) -> u16 {
+        self.feeds.len() as u16
+    }
+
+    fn start_user(self: Arc<Self>, mut user: User) -> UserFuture {
         let weights = TaskWeights::new([1]).expect("one task");
+        if !self.feeds.is_empty() {
+            user = user.with_defaults(Arc::new(UserDefaults {
+                origins: self.origins.clone(),
+                feeds: self.feeds.clone(),
+                ..UserDefaults::default()
+            }));
+        }
         Box::pin(live(
             Player {
                 play: self,
@@ -180,6 +199,7 @@ pub fn part(demand: Demand, scenario: Arc<dyn Scenario>) -> PlanPart {
         .collect();
     PlanPart {
         endpoints: scenario.endpoints().to_vec(),
+        beside: None,
         origin_labels: scenario.origins().iter().map(ToString::to_string).collect(),
         scenario,
         addresses,

@@ -9,7 +9,7 @@ mod planned;
 
 pub(super) use axes::event_mark;
 pub(super) use generator::{cpu, disturbances, lag, resources};
-pub(super) use latency::{distribution, endpoints, response};
+pub(super) use latency::{distribution, endpoints, groups, response};
 pub(super) use planned::planned;
 
 use crate::format;
@@ -103,11 +103,7 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
         .collect();
     let peak = done.iter().copied().fold(0.0, f64::max);
     let own_time = |counts: &SecondCounts, name: &str, line| -> Box<dyn Trace> {
-        let end_s = series.points().last().map_or(0.0, |point| point.at_s);
-        let (x, y): (Vec<i64>, Vec<f64>) = counts
-            .rates(end_s)
-            .map(|(at_s, rate)| (moment(at_s), rounded(rate)))
-            .unzip();
+        let (x, y) = own_times(counts, series);
         Scatter::new(x, y).name(name).mode(Mode::Lines).line(line)
     };
     let mut traces: Vec<Box<dyn Trace>> = vec![
@@ -148,6 +144,15 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
         .empty_unless(measured(report.summary), "No request was answered.")
 }
 
+/// Counts by the second they belong to, as moments and rates.
+fn own_times(counts: &SecondCounts, series: &Series) -> (Vec<i64>, Vec<f64>) {
+    let end_s = series.points().last().map_or(0.0, |point| point.at_s);
+    let rates = counts.rates(end_s);
+    rates
+        .map(|(at_s, rate)| (moment(at_s), rounded(rate)))
+        .unzip()
+}
+
 /// Failures by kind over time.
 pub(super) fn errors(report: &Report<'_>) -> Chart {
     let series = report.series;
@@ -156,6 +161,11 @@ pub(super) fn errors(report: &Report<'_>) -> Chart {
         .iter()
         .flat_map(|point| point.errors.keys().copied())
         .collect();
+    let all = series
+        .points()
+        .iter()
+        .flat_map(|point| point.errors.values())
+        .sum();
     let x = times(series);
     let traces = kinds.iter().map(|kind| {
         let y: Vec<u64> = series
@@ -179,8 +189,8 @@ pub(super) fn errors(report: &Report<'_>) -> Chart {
     };
     Chart::new("errors-chart", "Errors over time", traces.collect(), layout)
         .words(
-            format!("Failed requests in each {per}, by what went wrong. A short burst points to an incident; a level that rises with the load points to a limit."),
-            format!("Stacked bar chart of errors over time: {} in all.", format::plural(report.summary.requests.failed, "error")),
+            format!("Failures in each {per}, by what went wrong, those that no request carries included. A short burst points to an incident; a level that rises with the load points to a limit."),
+            format!("Stacked bar chart of errors over time: {} in all.", format::plural(all, "error")),
         )
         .empty_unless(!kinds.is_empty(), "No errors.")
 }
@@ -197,19 +207,23 @@ pub(super) fn arrival_rate(report: &Report<'_>) -> Chart {
         .iter()
         .map(|point| rounded(point.users.target_rate))
         .collect();
-    let not_sent: Vec<f64> = points
-        .iter()
-        .map(|point| rounded(point.not_sent_per_s()))
-        .collect();
     let x = times(series);
+    // A run of an earlier version told only when it was noticed.
+    let (not_sent_x, not_sent) = match series.not_sent().is_empty() {
+        false => own_times(series.not_sent(), series),
+        true => points
+            .iter()
+            .map(|point| (moment(point.at_s), rounded(point.not_sent_per_s())))
+            .unzip(),
+    };
     let traces: Vec<Box<dyn Trace>> = vec![
-        Scatter::new(x.clone(), y)
+        Scatter::new(x, y)
             .name("asked for")
             .mode(Mode::Lines)
             .line(line("--series-4", 2.0))
             .fill(Fill::ToZeroY)
             .fill_color(shade("--series-4-soft")),
-        Scatter::new(x, not_sent)
+        Scatter::new(not_sent_x, not_sent)
             .name("not sent")
             .mode(Mode::Lines)
             .line(line("--bad", 2.0))

@@ -4,6 +4,7 @@
 //! `script_json`; the page forbids itself every connection (its Content-Security-Policy); equal runs give equal bytes.
 
 mod charts;
+mod own_figures;
 mod pairs;
 mod preview;
 mod tables;
@@ -35,6 +36,7 @@ struct Charts {
     response: Chart,
     distribution: Chart,
     endpoints: Chart,
+    groups: Chart,
     errors: Chart,
     users: Chart,
     rate: Chart,
@@ -60,6 +62,7 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
         response: charts::response(report),
         distribution: charts::distribution(report),
         endpoints: charts::endpoints(report),
+        groups: charts::groups(report),
         errors: charts::errors(report),
         users: charts::users(report),
         rate: charts::arrival_rate(report),
@@ -101,6 +104,7 @@ impl Charts {
             &self.response,
             &self.distribution,
             &self.endpoints,
+            &self.groups,
             &self.errors,
             &self.users,
             &self.rate,

@@ -74,6 +74,10 @@ pub(super) fn generator(summary: &RunSummary) -> Vec<Pair> {
             format::count(generator.receive_starvations),
         ),
         pair("Records lost", format::count(summary.requests.lost)),
+        pair(
+            "Records of other things lost",
+            format::count(generator.lost_others),
+        ),
         pair("Connections made", format::count(summary.requests.connects)),
         pair(
             "Requests sent again",

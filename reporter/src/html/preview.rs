@@ -91,6 +91,23 @@ mod tests {
     use loadforge_scenarios::{Pattern, PhaseRole};
 
     #[test]
+    fn ticks_of_a_short_run_have_fractions() {
+        let pattern = Pattern::Constant(5.0);
+        let curve = Curve {
+            name: "a",
+            pattern: &pattern,
+            unit: "users",
+        };
+        for (seconds, format) in [(1, "%-M:%S.%2f"), (5, "%-M:%S.%1f"), (60, "%-M:%S\"")] {
+            let page = page_of("a", &[curve], Duration::from_secs(seconds), &[], "").unwrap();
+            assert!(
+                page.contains(&format!("\"tickformat\":\"{format}")),
+                "{seconds}"
+            );
+        }
+    }
+
+    #[test]
     fn each_unit_has_a_chart_and_hostile_names_stay_text() {
         let (users, rate) = (Pattern::Constant(5.0), Pattern::Constant(70.0));
         let curve = |name, pattern, unit| Curve {

@@ -3,6 +3,7 @@
 //! about figures and escapes everything.
 
 use super::charts::event_mark;
+use super::own_figures::{NamedTable, own_figures};
 use super::pairs::{Pair, environment, generator, plan};
 use crate::report::Report;
 use crate::series::SeriesPoint;
@@ -39,8 +40,11 @@ pub(super) struct PageTables {
     latencies: Vec<LatencyRow>,
     phases: Vec<PhaseRow>,
     endpoints: Vec<EndpointRow>,
+    own_figures: Vec<NamedTable>,
+    other_own_words: Option<String>,
     other_words: Option<String>,
     errors: Vec<ErrorRow>,
+    errors_note: Option<String>,
     statuses: Vec<StatusRow>,
     events: Vec<EventRow>,
     events_left_out: usize,
@@ -95,9 +99,15 @@ struct PhaseRow {
 
 /// A cell of a sortable table: its text and what it is sorted by.
 #[derive(Serialize)]
-struct Cell {
+pub(super) struct Cell {
     text: String,
     sort: f64,
+}
+
+impl Cell {
+    pub(super) fn new(text: String, sort: f64) -> Cell {
+        Cell { text, sort }
+    }
 }
 
 #[derive(Serialize)]
@@ -163,8 +173,11 @@ impl PageTables {
             latencies: latencies(summary),
             phases: summary.phases.iter().map(phase_row).collect(),
             endpoints: summary.endpoints.iter().map(endpoint_row).collect(),
+            own_figures: own_figures(summary),
+            other_own_words: words::other_own_words(summary),
             other_words: words::other_words(summary),
             errors: errors(summary),
+            errors_note: words::failures_without_request(summary),
             statuses: statuses(summary),
             events: events(summary),
             events_left_out: summary.events.len().saturating_sub(MAX_EVENTS),
@@ -358,7 +371,7 @@ fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
     };
     EndpointRow {
         method: endpoint.method.clone(),
-        name: endpoint.name.clone(),
+        name: words::without_method(&endpoint.method, &endpoint.name).to_owned(),
         failing: endpoint.failed > 0,
         cells: vec![
             Cell {
@@ -391,7 +404,12 @@ fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
         kind: error.kind.as_str(),
         detail: error.detail.clone(),
         count: format::count(error.count),
-        share: format::percent(share(error.count, done)),
+        // A share of requests says nothing about failures of none.
+        share: if error.without_request < error.count {
+            format::percent(share(error.count - error.without_request, done))
+        } else {
+            format::NONE.to_owned()
+        },
     };
     summary.errors.iter().map(row).collect()
 }

@@ -95,6 +95,17 @@ fn hostile_names_are_shown_and_never_run() {
         "Plotly gets entities, not markup"
     );
     assert!(!labels.contains("<b>"), "Plotly's own tags are text too");
+    // The group, the counter, the gauge and the trend of that name each have a row, and the group a row of bars.
+    let groups = &page[page.find("<section id=\"groups\">").unwrap()..];
+    let groups = &groups[..groups.find("</section>").unwrap()];
+    assert_eq!(
+        groups
+            .matches("class=\"name\">&lt;&#x2f;script&gt;")
+            .count(),
+        4
+    );
+    assert!(groups.contains("id=\"groups-chart\""));
+    assert!(page.contains("5 of these are of no request"));
     // Three scripts (charts, library, page) and not one more.
     assert_eq!(page.matches("<script").count(), 3);
     assert_eq!(page.matches("</script>").count(), 3);
@@ -106,6 +117,7 @@ fn a_run_without_requests_or_errors_says_so_in_words() {
     assert!(idle.contains("no request was answered"));
     assert!(idle.contains("<p class=\"nothing\">No request was answered.</p>"));
     assert!(!idle.contains("NaN"));
+    assert!(!idle.contains("id=\"groups\"") && !idle.contains("#groups"));
     let plots: serde_json::Value =
         serde_json::from_str(element(&idle, "plots", "</script>")).unwrap();
     let drawn: Vec<_> = plots
@@ -178,6 +190,23 @@ fn other_endpoints_are_explained_on_the_page() {
             .page()
             .contains("the 51st name and later")
     );
+}
+
+#[test]
+fn a_name_that_begins_with_its_method_shows_it_once_on_the_page() {
+    let mut snapshots = fixture::snapshots(3);
+    for endpoint in snapshots
+        .iter_mut()
+        .flat_map(|snapshot| &mut snapshot.endpoints)
+    {
+        if endpoint.name == "home" {
+            endpoint.name = "GET /products".to_owned();
+        }
+    }
+    let page = Run::of(&snapshots).page();
+    let row = "<span class=\"method\">GET</span> /products</th>";
+    assert!(page.replace("&#x2f;", "/").contains(row));
+    assert!(!page.contains("GET GET"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! `series.csv`: a row for every second of a run, for spreadsheets and scripts.
 //! Neighbours: read from `snapshots.jsonl` through `stored.rs`, written through `mod.rs`. Invariants: the unit of each
 //! column is in its name; a field is a number or empty (no sample), save for the phase's name, which keeps its letters and
-//! digits only, so no cell can be taken for a formula; `offered` and `sent` are told by later seconds too, so the file is
-//! read twice.
+//! digits only, so no cell can be taken for a formula; `offered`, `sent` and `not_sent` are told by later seconds too, so
+//! the file is read twice.
 
 use super::stored::for_each_second;
 use super::{ResultsDir, ResultsError, SERIES_FILE};
@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-/// The columns of the table. `offered` and `sent` are counted in the second the requests were due or sent in, the rest in
-/// the one they were done in; `measured` is 0 in warm-up and cool-down. `cpu_max_percent` is the busiest worker's, spinning left out.
+/// The columns of the table. `offered`, `sent` and `not_sent` are counted in the second the requests were due or sent in, the
+/// rest in the one they were done in; `measured` is 0 in warm-up and cool-down. `cpu_max_percent` is the busiest worker's, spinning left out.
 const COLUMNS: [&str; 42] = [
     "second_s",
     "length_s",
@@ -84,6 +84,15 @@ struct Arrivals {
     offered_at: BTreeMap<u64, u64>,
     #[serde(default)]
     sent_at: BTreeMap<u64, u64>,
+    #[serde(default)]
+    not_sent_at: BTreeMap<u64, u64>,
+    at_s: f64,
+    requests: WindowCounts,
+}
+
+/// The second behind the last one of a window that ends here: a window may end a little after its second.
+fn end_second(at_s: f64) -> u64 {
+    (at_s - 0.05).max(0.0).ceil() as u64
 }
 
 /// The arrivals of a whole run, taken out row by row.
@@ -95,11 +104,18 @@ struct ArrivalsLeft {
 impl ArrivalsLeft {
     fn read(dir: &ResultsDir) -> Result<ArrivalsLeft, ResultsError> {
         let (mut all, mut rows) = (Arrivals::default(), 0);
-        for_each_second(dir.path(), |told: Arrivals| {
+        for_each_second(dir.path(), |mut told: Arrivals| {
             rows += 1;
+            let not_sent = told.requests.not_sent;
+            if told.not_sent_at.is_empty() && not_sent > 0 {
+                // A line of an earlier version: it did not say when they were due.
+                let second = end_second(told.at_s).saturating_sub(1);
+                told.not_sent_at.insert(second, not_sent);
+            }
             for (sum, part) in [
                 (&mut all.offered_at, told.offered_at),
                 (&mut all.sent_at, told.sent_at),
+                (&mut all.not_sent_at, told.not_sent_at),
             ] {
                 for (second, count) in part {
                     *sum.entry(second).or_default() += count;
@@ -110,16 +126,21 @@ impl ArrivalsLeft {
         Ok(ArrivalsLeft { all, rows })
     }
 
-    /// What was offered and sent in the row that ends at `at_s`; the last one takes all that is left.
-    fn take(&mut self, at_s: f64) -> [u64; 2] {
+    /// What was offered, sent and not sent in the row that ends at `at_s`; the last one takes all that is left.
+    fn take(&mut self, at_s: f64) -> [u64; 3] {
         self.rows = self.rows.saturating_sub(1);
-        // A window may end a little after its second.
         let end = if self.rows == 0 {
             u64::MAX
         } else {
-            (at_s - 0.05).max(0.0).ceil() as u64
+            end_second(at_s)
         };
-        [&mut self.all.offered_at, &mut self.all.sent_at].map(|counts| {
+        let Arrivals {
+            offered_at,
+            sent_at,
+            not_sent_at,
+            ..
+        } = &mut self.all;
+        [offered_at, sent_at, not_sent_at].map(|counts| {
             let later = counts.split_off(&end);
             std::mem::replace(counts, later).into_values().sum()
         })
@@ -154,7 +175,7 @@ pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
 }
 
 impl Second {
-    fn row(&self, arrivals: [u64; 2]) -> String {
+    fn row(&self, [offered, sent, not_sent]: [u64; 3]) -> String {
         let Latencies {
             response,
             service,
@@ -166,12 +187,7 @@ impl Second {
         row.number(self.length_s);
         row.counts(&[users.active, users.target, users.in_flight]);
         row.number(self.rps);
-        row.counts(&[
-            requests.done,
-            requests.ok,
-            requests.failed,
-            requests.not_sent,
-        ]);
+        row.counts(&[requests.done, requests.ok, requests.failed, not_sent]);
         row.number(self.error_rate);
         row.quantiles(response, &[0.50, 0.75, 0.90, 0.95, 0.99, 0.999]);
         row.latency(response, LatencyHistogram::max_ms);
@@ -189,7 +205,7 @@ impl Second {
         row.number(generator.supervisor_cpu_percent);
         row.count(generator.ring_stalls);
         row.count(generator.memory_bytes);
-        row.counts(&arrivals);
+        row.counts(&[offered, sent]);
         row.number(users.target_rate);
         row.count(u64::from(self.load_phase.role == PhaseRole::Measured));
         row.word(&self.load_phase.name);
@@ -226,7 +242,8 @@ impl Row {
     fn number(&mut self, value: f64) {
         self.field();
         if value.is_finite() {
-            let rounded = (value * 1e6).round() / 1e6;
+            // Adding 0 makes a zero of either sign the plain one: "-0" is no rate anybody asked for.
+            let rounded = (value * 1e6).round() / 1e6 + 0.0;
             let _ = write!(self.text, "{rounded}");
         }
     }

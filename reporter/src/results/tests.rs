@@ -287,6 +287,26 @@ fn the_table_has_a_row_a_second_and_no_cell_but_numbers() {
 }
 
 #[test]
+fn a_rate_just_below_zero_is_written_as_zero() {
+    let parent = TempDir::new().unwrap();
+    let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    let mut snapshots = fixture::snapshots(2);
+    snapshots[0].users.target_rate = -0.0;
+    snapshots[1].users.target_rate = -1e-9;
+    for snapshot in &snapshots {
+        dir.append(snapshot);
+    }
+    dir.write_series_csv().unwrap();
+    let table = fs::read_to_string(dir.path().join(SERIES_FILE)).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').collect()).collect();
+    let column = rows[0]
+        .iter()
+        .position(|column| *column == "target_rate_per_s")
+        .unwrap();
+    assert_eq!([rows[1][column], rows[2][column]], ["0", "0"]);
+}
+
+#[test]
 fn each_row_has_what_was_offered_and_sent_in_its_own_second_though_later_ones_tell() {
     let parent = TempDir::new().unwrap();
     let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
@@ -298,6 +318,10 @@ fn each_row_has_what_was_offered_and_sent_in_its_own_second_though_later_ones_te
     snapshots[0].load_phase.name = "=HYPERLINK(\"x\"),\n-1".to_owned();
     snapshots[5].offered_at = [(1, 40), (5, 2)].into();
     snapshots[9].sent_at = [(4, 7), (10, 3)].into();
+    snapshots[5].requests.not_sent = 9;
+    snapshots[5].not_sent_at = [(2, 8), (5, 1)].into();
+    // As a line of an earlier version has it, which did not say when they were due.
+    snapshots[7].requests.not_sent = 4;
     for snapshot in &snapshots {
         assert!(dir.append(snapshot).is_none());
     }
@@ -309,6 +333,10 @@ fn each_row_has_what_was_offered_and_sent_in_its_own_second_though_later_ones_te
     assert_eq!(
         of("offered"),
         ["0", "40", "0", "0", "0", "2", "0", "0", "0", "0"]
+    );
+    assert_eq!(
+        of("not_sent"),
+        ["0", "0", "8", "0", "0", "1", "0", "4", "0", "0"]
     );
     // What was sent past the last row's end has no row of its own, and is not dropped.
     assert_eq!(
@@ -340,7 +368,17 @@ fn a_directory_of_the_version_before_phases_is_still_reported() {
     let mut lines = String::new();
     for snapshot in &snapshots {
         let mut old = json(snapshot);
-        without(&mut old, "", &["load_phase", "offered_at", "sent_at"]);
+        without(
+            &mut old,
+            "",
+            &[
+                "load_phase",
+                "offered_at",
+                "sent_at",
+                "not_sent_at",
+                "not_sent_of",
+            ],
+        );
         without(&mut old, "/users", &["target_rate"]);
         without(&mut old, "/requests", &["offered", "sent"]);
         let health = [

@@ -81,6 +81,25 @@ pub(super) fn clip(text: &str, columns: usize) -> String {
     clipped
 }
 
+/// Text of at most this many columns, its middle cut with "…": a third of what is left is its beginning.
+pub(super) fn clip_middle(text: &str, columns: usize) -> String {
+    let text = printable(text);
+    if text.width() <= columns {
+        return text;
+    }
+    let begin = clip(&text, columns / 3);
+    let mut room = columns.saturating_sub(begin.width());
+    let mut from = text.len();
+    for (at, char) in text.char_indices().rev() {
+        let width = char.width().unwrap_or(0);
+        if width > room {
+            break;
+        }
+        (room, from) = (room - width, at);
+    }
+    format!("{begin}{}", &text[from..])
+}
+
 /// The lines of a buffer, trailing blanks left out.
 pub(super) fn buffer_lines(buffer: &Buffer, colour: bool) -> Vec<String> {
     let area = buffer.area;

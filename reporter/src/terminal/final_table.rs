@@ -2,14 +2,16 @@
 //! Neighbours: `words.rs` and `format.rs` for words and figures, `ansi.rs` for columns. Invariant: at most 80 columns,
 //! whatever the names; without colour it is plain text that can be pasted anywhere.
 
-use super::ansi::{Sgr, clip, fit, printable};
+mod own_figures;
+
+use super::ansi::{Sgr, clip, clip_middle, fit, printable};
 use super::is_dumb;
 use crate::{REPORT_FILE, format, words};
 use loadforge_analysis::{
     EndpointSummary, LatencyHistogram, LoadModel, Percentiles, PhaseSummary, RunHistograms,
     RunSummary, VerdictLevel,
 };
-use loadforge_scenarios::PhaseRole;
+use loadforge_scenarios::{ErrorKind, PhaseRole};
 use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
@@ -42,6 +44,11 @@ pub fn final_table(
     table.phases(&summary.phases);
     table.endpoints(&summary.endpoints);
     if let Some(other) = words::other_words(summary) {
+        table.paragraph("", &other);
+    }
+    table.groups(&summary.groups);
+    table.metrics(&summary.metrics);
+    if let Some(other) = words::other_own_words(summary) {
         table.paragraph("", &other);
     }
     table.errors(summary);
@@ -294,7 +301,7 @@ impl Table {
             "p99"
         ));
         for endpoint in endpoints.iter().take(MAX_ROWS) {
-            let name = format!("{} {}", endpoint.method, endpoint.name);
+            let name = words::endpoint_label(&endpoint.method, &endpoint.name);
             let failed = format!("{:>9}", format::short_count(endpoint.failed));
             let failed = if endpoint.failed > 0 {
                 self.sgr.red(&failed)
@@ -311,7 +318,7 @@ impl Table {
             let figures = &endpoint.response_ms;
             self.line(&format!(
                 "{}{:>11}{failed}{:>8}{:>8}{:>8}{:>8}",
-                fit(name.trim_start(), NAME),
+                fit(&name, NAME),
                 format::count(endpoint.sent),
                 format::rate(endpoint.rps_mean),
                 latency(figures.p50).replace(' ', ""),
@@ -329,13 +336,21 @@ impl Table {
         }
         for error in summary.errors.iter().take(MAX_ROWS) {
             let count = self.sgr.red(&format!("{:>11}", format::count(error.count)));
-            let detail = clip(&error.detail, WIDTH - INDENT.len() - 11 - 2 - 13);
+            let room = WIDTH - INDENT.len() - 11 - 2 - 13;
+            let detail = match error.kind {
+                // Its place comes last, and that is what has to be mended.
+                ErrorKind::Panic => clip_middle(&error.detail, room),
+                _ => clip(&error.detail, room),
+            };
             self.line(&format!(
                 "{count}  {}{detail}",
                 fit(error.kind.as_str(), 13)
             ));
         }
         self.rest(summary.errors.len());
+        if let Some(note) = words::failures_without_request(summary) {
+            self.paragraph("", &note);
+        }
     }
 
     fn rest(&mut self, rows: usize) {

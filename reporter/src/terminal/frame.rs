@@ -3,7 +3,7 @@
 //! first, and nothing is drawn past the edge.
 
 use super::ansi::{clip, fit, printable};
-use crate::format;
+use crate::{format, words::endpoint_label};
 use loadforge_analysis::{LoadPhase, Phase, RunInfo, Snapshot};
 use loadforge_scenarios::{ErrorKind, PhaseRole};
 use ratatui::buffer::Buffer;
@@ -73,7 +73,7 @@ impl LiveState {
         for endpoint in &snapshot.endpoints {
             let label = endpoint_label(
                 endpoint.method.map_or("", |method| method.as_str()),
-                &endpoint.name,
+                &printable(&endpoint.name),
             );
             if self.endpoints.len() < MAX_NAMES || self.endpoints.contains_key(&label) {
                 let counts = self.endpoints.entry(label).or_default();
@@ -214,9 +214,9 @@ fn progress(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer)
 fn throughput(state: &LiveState, last: &Snapshot, area: Rect, buffer: &mut Buffer) {
     let rate = format!("{}/s", format::rate(last.rps));
     let users = format!(
-        "{} of {} users",
+        "{} of {}",
         format::count(last.users.active),
-        format::count(last.users.target)
+        format::plural(last.users.target, "user")
     );
     let mut cells = vec![
         vec![label("requests")],
@@ -369,7 +369,7 @@ fn endpoint_table(state: &LiveState, last: &Snapshot, width: usize, rows: &mut R
         .map(|window| {
             let label = endpoint_label(
                 window.method.map_or("", |method| method.as_str()),
-                &window.name,
+                &printable(&window.name),
             );
             let counts = state.endpoints.get(&label).copied().unwrap_or_default();
             (label, counts, window)
@@ -406,12 +406,4 @@ fn kept<T, const N: usize>(shown: [bool; N], cells: [T; N]) -> impl Iterator<Ite
 
 fn fit_left(text: &str, columns: usize) -> String {
     format!("{text:>columns$}")
-}
-
-fn endpoint_label(method: &str, name: &str) -> String {
-    if method.is_empty() {
-        printable(name)
-    } else {
-        format!("{method} {}", printable(name))
-    }
 }

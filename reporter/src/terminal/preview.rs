@@ -18,6 +18,9 @@ use std::time::Duration;
 /// Smallest picture in columns and rows; a smaller terminal gets this one.
 const LEAST: (u16, u16) = (30, 6);
 
+/// Below this, in seconds, moments are told with their fractions.
+const SHORT_S: f64 = 10.0;
+
 /// A picture for each curve, one below the other, each `width` columns wide and `height` rows high, and the phases in words;
 /// ends with a line break.
 pub fn preview_terminal(
@@ -73,7 +76,13 @@ fn picture(
     // An empty plan is a line at the bottom, not a division by zero.
     let top = if highest > 0.0 { highest } else { 1.0 };
     let label = |value: f64| Line::from(format::rate(value));
-    let moment = |at_s: f64| Line::from(format::clock(at_s));
+    // A clock has no fractions: half of a short run would read like its start.
+    let moment = |at_s: f64| {
+        Line::from(match length_s < SHORT_S {
+            true => format::span(at_s),
+            false => format::clock(at_s),
+        })
+    };
     let chart = Chart::new(vec![
         Dataset::default()
             .marker(Marker::Braille)
@@ -131,6 +140,29 @@ mod tests {
         ];
         let text = preview_terminal(&[curve], Duration::from_secs(120), &phases, (60, 12), false);
         insta::assert_snapshot!("preview", text);
+    }
+
+    #[test]
+    fn the_moments_of_a_short_run_differ() {
+        let pattern = ramp();
+        let curve = Curve {
+            name: "shop",
+            pattern: &pattern,
+            unit: "users",
+        };
+        for (ms, half, end) in [
+            (1_000, "0.5 s", "1 s"),
+            (3_000, "1.5 s", "3 s"),
+            (40, "0.02 s", "0.04 s"),
+        ] {
+            let duration = Duration::from_millis(ms);
+            let text = preview_terminal(&[curve], duration, &[], (60, 12), false);
+            let axis = text.lines().last().unwrap_or_default();
+            assert!(
+                axis.contains(half) && axis.trim_end().ends_with(end),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::fixture;
-use loadforge_analysis::{RunFacts, RunFold, RunOutcome};
+use loadforge_analysis::{ErrorCount, MetricTally, RunFacts, RunFold, RunOutcome};
+use loadforge_scenarios::ErrorKind;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use std::path::Path;
@@ -337,6 +338,59 @@ fn other_endpoints_are_explained() {
 }
 
 #[test]
+fn a_name_that_begins_with_its_method_shows_it_once() {
+    let mut snapshots = fixture::snapshots(3);
+    let mut others = Vec::new();
+    for endpoint in snapshots
+        .iter_mut()
+        .flat_map(|snapshot| &mut snapshot.endpoints)
+    {
+        match endpoint.method {
+            Some(method) if endpoint.name == "home" => {
+                endpoint.name = format!("{} /products/{{id}}", method.as_str());
+            }
+            _ => others.push(endpoint.name.clone()),
+        }
+    }
+    let screen = on_screen(&state_after(&snapshots), 80, 16);
+    let table = table_of(&snapshots, RunOutcome::Completed, None, false);
+    for shown in [&screen, &table] {
+        assert!(shown.contains("GET /products/{id} "), "{shown}");
+        assert!(!shown.contains("GET GET"), "{shown}");
+        assert!(shown.contains(&others[0]), "{shown}");
+    }
+}
+
+#[test]
+fn a_panic_keeps_its_place_however_long_its_words() {
+    let mut fold = RunFold::default();
+    let mut snapshots = fixture::snapshots(3);
+    let told =
+        "index out of bounds: the len is 0 but the index is 0, says the shop, at src/shop.rs:12:5";
+    snapshots[2].errors = [ErrorKind::Panic, ErrorKind::Status]
+        .map(|kind| ErrorCount {
+            kind,
+            detail: told.to_owned(),
+            count: 1,
+            without_request: 0,
+        })
+        .into();
+    snapshots.iter().for_each(|snapshot| fold.add(snapshot));
+    let summary = fold.finish(RunFacts {
+        info: &fixture::run_info(),
+        outcome: RunOutcome::Completed,
+    });
+    let table = final_table(&summary, fold.histograms(), None, false);
+    let line = table
+        .lines()
+        .find(|line| line.contains("panic"))
+        .unwrap_or_else(|| panic!("no panic is told: {table}"));
+    assert!(line.contains(" index out of"), "{line}");
+    assert!(line.ends_with(" at src/shop.rs:12:5"), "{line}");
+    assert!(line.width() <= 80, "{line}");
+}
+
+#[test]
 fn a_flood_of_events_is_cut_and_counted() {
     let mut snapshot = fixture::snapshots(101).pop().unwrap();
     let event = snapshot.events[0].clone();
@@ -375,4 +429,67 @@ fn a_run_of_arrivals_in_phases_says_what_was_asked_what_was_not_sent_and_what_do
     insta::assert_snapshot!("live_frame_phased", on_screen(&state, 100, 16));
     assert!(plain::line(&snapshots[3]).ends_with("asked 44.2/s  warm-up (not counted)"));
     assert!(plain::line(&snapshots[100]).ends_with("asked 680/s  not sent 90  plateau"));
+}
+
+#[test]
+fn groups_and_metrics_have_rows_when_there_are_any_and_keep_to_their_columns() {
+    let plain = table_of(
+        &fixture::wide_snapshots(3, 3),
+        RunOutcome::Completed,
+        None,
+        false,
+    );
+    for heading in ["group", "counter", "gauge", "trend"] {
+        assert!(!plain.contains(&format!("\n  {heading} ")), "{plain}");
+    }
+    let mut snapshots = fixture::snapshots(104);
+    for second in &mut snapshots {
+        for metric in &mut second.metrics {
+            match &mut metric.tally {
+                MetricTally::Counter { sum } => *sum = -1.234_567e-300,
+                MetricTally::Gauge { last, min, max, .. } => {
+                    (*last, *min, *max) = (0.0, f64::MIN, f64::MAX);
+                }
+                MetricTally::Trend { sum, min, max, .. } => {
+                    (*sum, *min, *max) = (-1e300, -1e300, 1_234_567.8);
+                }
+            }
+        }
+    }
+    let table = table_of(&snapshots, RunOutcome::Completed, None, false);
+    let row = |name: &str| {
+        let mut lines = table.lines().map(str::trim_start);
+        let line = lines
+            .find(|line| line.starts_with(name))
+            .unwrap_or_else(|| panic!("{table}"));
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(row("stock ")[2..], ["0", "-1.8e308", "1.80e308"]);
+    assert_eq!(row("basket ")[2], "-4.3e298");
+    assert!(row("orders ")[2].ends_with("e-298"), "{table}");
+    assert!(table.lines().all(|line| line.width() <= 80), "{table}");
+}
+
+#[test]
+fn groups_and_metrics_past_the_most_are_explained_and_failures_without_a_request_are_told() {
+    let mut snapshot = fixture::snapshots(104).pop().unwrap();
+    let (group, metric) = (snapshot.groups[0].clone(), snapshot.metrics[0].clone());
+    for number in 0..60 {
+        let mut one = (group.clone(), metric.clone());
+        (one.0.name, one.1.name) = (format!("group {number}"), format!("metric {number}"));
+        snapshot.groups.push(one.0);
+        snapshot.metrics.push(one.1);
+    }
+    snapshot.errors.last_mut().unwrap().without_request = 1;
+    let table = table_of(&[snapshot], RunOutcome::Completed, None, false);
+    let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "the 51st group and later ones, and the 51st metric and later ones.",
+        "1 of these is of no request:",
+        "more in the report",
+    ] {
+        assert!(words.contains(expected), "{expected} in {table}");
+    }
 }

@@ -177,7 +177,16 @@ impl Curves<'_> {
             "points" => self.points(&table, &example),
             "trace" => self.trace(&table),
             "sum" => Some(Pattern::Sum(self.all(&table.get("sum")?, depth)?)),
-            "product" => Some(Pattern::Product(self.all(&table.get("product")?, depth)?)),
+            "product" => {
+                // A factor counts nothing: half of a number of users is fine.
+                let factors = Curves {
+                    unit: Unit::Rate,
+                    base_dir: self.base_dir,
+                };
+                Some(Pattern::Product(
+                    factors.all(&table.get("product")?, depth)?,
+                ))
+            }
             _ => self.ramp(node, &table, &example),
         };
         held(&table, pattern)

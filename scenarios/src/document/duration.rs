@@ -1,16 +1,13 @@
-//! Lengths of time as people write them: `500ms`, `1m 30s`, `1s..3s`.
-//! Neighbours: read through `reader.rs`. Invariant: no length is longer than `LONGEST`, so sums of ns fit in 64 bits.
+//! Lengths of time as people write them in TOML: `500ms`, `1m 30s`, `1s..3s`.
+//! Neighbours: `lengths.rs` has the grammar, `reader.rs` the text. Invariant: what is wrong is told at its place.
 
 use super::reader::Node;
-use crate::ThinkTime;
-use jiff::fmt::friendly::SpanParser;
+use crate::{
+    ThinkTime,
+    lengths::{Fault, parse, parse_range},
+};
 use std::time::Duration;
-
-/// Ten years: whoever writes more has slipped.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-
-/// What is wrong with a length of time, and what to do about it.
-struct Fault(&'static str, &'static str);
+use toml::de::DeValue;
 
 /// A length of time of more than nothing.
 pub(super) fn read(node: &Node<'_>) -> Option<Duration> {
@@ -33,24 +30,46 @@ pub(super) fn read_or_zero(node: &Node<'_>) -> Option<Duration> {
     parse(&text.value).map_err(|fault| report(node, fault)).ok()
 }
 
-/// A think time: one length of time, or two with `..` between them.
+/// A think time: one length of time, two with `..` between them, or a table that names its law.
 pub(super) fn read_think_time(node: &Node<'_>) -> Option<ThinkTime> {
+    if let DeValue::Table(_) = node.value {
+        return read_law(node);
+    }
     let text = node.text("think_time = \"1s..3s\"")?;
-    let read = || match text.value.split_once("..") {
-        None => Ok(match parse(&text.value)? {
-            Duration::ZERO => ThinkTime::None,
-            pause => ThinkTime::Constant(pause),
+    let read = parse_range(&text.value).map(|(from, to)| ThinkTime::between(from, to));
+    read.map_err(|fault| report(node, fault)).ok()
+}
+
+/// `{ constant = "1s" }`, `{ uniform = "1s..3s" }`, `{ normal = { mean = "2s", sd = "500ms" } }` or `{ exponential = "2s" }`.
+fn read_law(node: &Node<'_>) -> Option<ThinkTime> {
+    const EXAMPLE: &str = "think_time = { normal = { mean = \"2s\", sd = \"500ms\" } }";
+    const LAWS: &[&str] = &["constant", "uniform", "normal", "exponential"];
+    let table = node.table(LAWS, EXAMPLE)?;
+    table.missing(LAWS, "the law of the think time is missing", EXAMPLE);
+    let mut laws = LAWS
+        .iter()
+        .filter_map(|law| table.get(law).map(|node| (*law, node)));
+    let (law, value) = laws.next()?;
+    if let Some((_, second)) = laws.next() {
+        second.problem("a think time has one law", "keep one of them");
+        return None;
+    }
+    match law {
+        "constant" | "uniform" => read_think_time(&value),
+        "exponential" => Some(ThinkTime::Exponential {
+            mean: read(&value)?,
         }),
-        Some((from, to)) => match (parse(from)?, parse(to)?) {
-            (from, to) if from > to => Err(Fault(
-                "its end lies before its start",
-                "write the shorter time first",
-            )),
-            (Duration::ZERO, Duration::ZERO) => Ok(ThinkTime::None),
-            (from, to) => Ok(ThinkTime::Uniform(from, to)),
-        },
-    };
-    read().map_err(|fault| report(node, fault)).ok()
+        _ => {
+            let table = value.table(&["mean", "sd"], EXAMPLE)?;
+            table.missing(&["mean"], "the mean is missing", EXAMPLE);
+            table.missing(&["sd"], "the standard deviation is missing", EXAMPLE);
+            let (mean, sd) = (table.get("mean"), table.get("sd"));
+            Some(ThinkTime::Normal {
+                mean: read_or_zero(&mean?)?,
+                sd: read_or_zero(&sd?)?,
+            })
+        }
+    }
 }
 
 fn report(node: &Node<'_>, Fault(what, remedy): Fault) {
@@ -58,77 +77,4 @@ fn report(node: &Node<'_>, Fault(what, remedy): Fault) {
         format!("`{}` is {}: {what}", node.last_key(), node.shown()),
         remedy,
     );
-}
-
-fn parse(text: &str) -> Result<Duration, Fault> {
-    const EXAMPLES: &str = "write it like \"500ms\", \"1.5s\", \"2m\" or \"1h 30m\"";
-    let text = text.trim();
-    if text.starts_with('-') || text.ends_with("ago") {
-        return Err(Fault(
-            "a length of time cannot be negative",
-            "remove the minus sign",
-        ));
-    }
-    if text.parse::<f64>().is_ok() {
-        return Err(Fault("the unit is missing", EXAMPLES));
-    }
-    let duration = SpanParser::new()
-        .parse_unsigned_duration(text)
-        .map_err(|error| {
-            if error.to_string().contains("calendar units") {
-                Fault(
-                    "days, weeks, months and years are not used here",
-                    "write it in hours: \"48h\"",
-                )
-            } else {
-                Fault("this is not a length of time", EXAMPLES)
-            }
-        })?;
-    if duration > LONGEST {
-        return Err(Fault(
-            "this is longer than ten years",
-            "write a length that a run can have",
-        ));
-    }
-    Ok(duration)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_are_read_as_people_write_them() {
-        for (text, millis) in [
-            ("500ms", 500),
-            ("1.5s", 1_500),
-            ("2m", 120_000),
-            ("1h30m", 5_400_000),
-            ("1m 30s", 90_000),
-            (" 1 hour, 2 min ", 3_720_000),
-            ("0s", 0),
-        ] {
-            assert_eq!(
-                parse(text).ok(),
-                Some(Duration::from_millis(millis)),
-                "{text}"
-            );
-        }
-        for text in [
-            "",
-            "s",
-            "1",
-            "1.5",
-            "-5s",
-            "5s ago",
-            "2d",
-            "1w",
-            "3 years",
-            "99999999h",
-            "1s..2s",
-            "inf",
-        ] {
-            assert!(parse(text).is_err(), "{text}");
-        }
-    }
 }

@@ -14,13 +14,12 @@ pub(super) struct Expanded {
     pub(super) faults: Vec<EnvironmentFault>,
 }
 
-/// What is wrong with a `${…}` or a template.
+/// What is wrong with a `${…}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum EnvironmentFault {
     Missing(String),
     BadName(String),
     Unclosed,
-    Template,
 }
 
 impl fmt::Display for EnvironmentFault {
@@ -37,9 +36,6 @@ impl fmt::Display for EnvironmentFault {
                 )
             }
             EnvironmentFault::Unclosed => f.write_str("`${` is not closed by `}`"),
-            EnvironmentFault::Template => f.write_str(
-                "templates `{{ … }}` are not supported yet by this version of loadforge",
-            ),
         }
     }
 }
@@ -52,9 +48,6 @@ impl EnvironmentFault {
                 "use letters, digits and _, no digit first; for a literal ${ write $${".into()
             }
             EnvironmentFault::Unclosed => "write ${NAME}; for a literal ${ write $${".into(),
-            EnvironmentFault::Template => {
-                "write the value out, or take it from the environment with ${NAME}".into()
-            }
         }
     }
 }
@@ -62,9 +55,6 @@ impl EnvironmentFault {
 /// Puts the environment into `${NAME}`; `$${` is a literal `${`.
 pub(super) fn expand(written: &str, env: &dyn Fn(&str) -> Option<String>) -> Expanded {
     let mut expanded = Expanded::default();
-    if written.contains("{{") {
-        expanded.faults.push(EnvironmentFault::Template);
-    }
     let mut rest = written;
     while let Some(at) = rest.find("${") {
         let (before, from) = rest.split_at(at);
@@ -135,6 +125,6 @@ mod tests {
             faults("${} ${1A}"),
             [BadName(String::new()), BadName("1A".into())]
         );
-        assert_eq!(faults("{{ x }} ${TOKEN"), [Template, Unclosed]);
+        assert_eq!(faults("x ${TOKEN"), [Unclosed]);
     }
 }

@@ -2,40 +2,50 @@
 //! Neighbours: `reader.rs` walks the tree, one file here per part of a document, `scenario.rs` is what users live.
 //! Invariant: either a whole `Document` or at least one problem comes out; nothing in a file is ignored in silence.
 
+mod actions;
+mod body;
 mod body_file;
+mod captures;
 mod checks;
 mod curve;
+mod data;
 mod duration;
 mod environment;
 mod load;
 mod phases;
 mod problem;
 mod reader;
+mod run;
 mod scenario;
 mod side_by_side;
 mod source;
 mod step;
 mod task;
+mod threshold;
 mod values;
 
 pub use load::LoadSpec;
 pub use problem::{Place, Problem, Problems};
 pub use scenario::DocumentScenario;
 pub use side_by_side::{SideBySide, SidePart, endpoint_beside};
+pub use threshold::{ReadExpression, ThresholdText, unknown_endpoint};
 
-use crate::{Method, Origin, Scheme, TaskWeights, address};
+use crate::{
+    DEFAULT_REDIRECTS, Origin, Scheme, TaskWeights, UserDefaults, address,
+    data::Feed,
+    defaults::USER_AGENT,
+    encoding::ACCEPT_ENCODING,
+    template::{Names, Template},
+};
 use body_file::BodyFiles;
-use reader::{Node, Reader, Table, closest, quoted};
+pub(crate) use reader::closest;
+use reader::{Node, Reader, Table, quoted};
+use scenario::Rhythm;
 use source::Source;
-use std::{fmt, fs::File, io::Read as _, path::Path, time::Duration};
-use step::Gathered;
+use std::{fmt, fs::File, io::Read as _, path::Path, sync::Arc, time::Duration};
+use step::{Gathered, Headers};
+use threshold::{any_expression, read_thresholds};
 use toml::de::DeTable;
-
-/// What every request says of its sender, unless the file gives another value.
-const USER_AGENT: (&str, &str) = (
-    "user-agent",
-    concat!("loadforge/", env!("CARGO_PKG_VERSION")),
-);
 
 /// The largest file that is read: whoever names a larger one has named the wrong one.
 const MOST_BYTES: u64 = 4 << 20;
@@ -46,8 +56,13 @@ const KEYS: &[&str] = &[
     "base_url",
     "target",
     "headers",
+    "variables",
     "think_time",
+    "pacing",
+    "redirects",
+    "cookies",
     "timeout",
+    "data",
     "load",
     "phase",
     "scenario",
@@ -76,6 +91,13 @@ pub struct Document {
     pub secrets: Vec<String>,
 }
 
+impl Document {
+    /// The data files that steps take values from, in their order.
+    pub fn feeds(&self) -> &[Feed] {
+        &self.scenario.defaults.feeds
+    }
+}
+
 impl fmt::Debug for Document {
     /// Leaves out what may hold values from the environment.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,17 +116,6 @@ pub enum Target {
     Echo,
 }
 
-/// A threshold as it is written; its expression is read higher up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ThresholdText {
-    /// Such as `p99 < 500ms`.
-    pub expr: String,
-    /// The endpoint it is for; `None` means all requests together.
-    pub endpoint: Option<String>,
-    /// Where the expression stands, for `Problem::at`.
-    pub place: Place,
-}
-
 /// A scenario file that was understood, of either kind.
 #[derive(Debug)]
 pub enum Loaded {
@@ -114,11 +125,12 @@ pub enum Loaded {
     SideBySide(Box<SideBySide>),
 }
 
-/// Reads a file with a scenario, or one that names several, with the environment of this process.
+/// Reads a file with a scenario, or one that names several, with the environment of this process; `expression` reads what
+/// its thresholds say.
 ///
 /// # Errors
 /// When a file cannot be read, or anything in it is wrong.
-pub fn open(path: &Path) -> Result<Loaded, Problems> {
+pub fn open(path: &Path, expression: ReadExpression) -> Result<Loaded, Problems> {
     let (file_name, text) = read_text(path)?;
     let base_dir = base_dir_of(path);
     let names_others = DeTable::parse_recoverable(&text)
@@ -126,13 +138,19 @@ pub fn open(path: &Path) -> Result<Loaded, Problems> {
         .get_ref()
         .contains_key("scenario");
     if !names_others {
-        return parse(&file_name, &text, &environment_variable, base_dir)
-            .map(|document| Loaded::One(Box::new(document)));
+        return read_document(
+            &file_name,
+            &text,
+            &environment_variable,
+            expression,
+            base_dir,
+        )
+        .map(|document| Loaded::One(Box::new(document)));
     }
     let read = |reader: &Reader<'_>, tree: &DeTable<'_>| {
         side_by_side::read(reader, tree, &file_name, base_dir)
     };
-    let (several, secrets) = gather(&file_name, &text, &environment_variable, read)?;
+    let (several, secrets) = gather(&file_name, &text, &environment_variable, expression, read)?;
     Ok(Loaded::SideBySide(Box::new(several.with_secrets(secrets))))
 }
 
@@ -144,13 +162,19 @@ fn base_dir_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
-/// Reads a scenario file, with the environment of this process.
+/// Reads a file with one scenario, with the environment of this process.
 ///
 /// # Errors
 /// When the file cannot be read, or anything in it is wrong.
-pub fn load(path: &Path) -> Result<Document, Problems> {
+fn load(path: &Path, expression: ReadExpression) -> Result<Document, Problems> {
     let (file_name, text) = read_text(path)?;
-    parse(&file_name, &text, &environment_variable, base_dir_of(path))
+    read_document(
+        &file_name,
+        &text,
+        &environment_variable,
+        expression,
+        base_dir_of(path),
+    )
 }
 
 /// The name of a file as it is told, and its text.
@@ -191,7 +215,7 @@ fn read_text(path: &Path) -> Result<(String, String), Problems> {
     Ok((file_name, text))
 }
 
-/// Reads a scenario from a text; `base_dir` is where `body_file` names begin.
+/// Reads a scenario from a text; `base_dir` is where `body_file` names begin. What thresholds say is left unread.
 ///
 /// # Errors
 /// When anything in it is wrong: all of it at once, in the order of the places.
@@ -201,8 +225,18 @@ pub fn parse(
     env: &dyn Fn(&str) -> Option<String>,
     base_dir: &Path,
 ) -> Result<Document, Problems> {
+    read_document(file_name, text, env, any_expression, base_dir)
+}
+
+fn read_document(
+    file_name: &str,
+    text: &str,
+    env: &dyn Fn(&str) -> Option<String>,
+    expression: ReadExpression,
+    base_dir: &Path,
+) -> Result<Document, Problems> {
     let read = |reader: &Reader<'_>, tree: &DeTable<'_>| read(reader, tree, file_name, base_dir);
-    let (document, secrets) = gather(file_name, text, env, read)?;
+    let (document, secrets) = gather(file_name, text, env, expression, read)?;
     Ok(Document {
         secrets,
         ..document
@@ -215,6 +249,7 @@ fn gather<T>(
     file_name: &str,
     text: &str,
     env: &dyn Fn(&str) -> Option<String>,
+    expression: ReadExpression,
     read: impl FnOnce(&Reader<'_>, &DeTable<'_>) -> Option<T>,
 ) -> Result<(T, Vec<String>), Problems> {
     let (tree, syntax_errors) = DeTable::parse_recoverable(text);
@@ -223,13 +258,20 @@ fn gather<T>(
         .iter()
         .map(|error| syntax_problem(error, &source))
         .collect();
-    let reader = Reader::new(source, env, !syntax.is_empty());
+    let reader = Reader::new(source, env, expression, !syntax.is_empty());
     let read = read(&reader, tree.get_ref());
     let (mut problems, secrets) = reader.finish();
     // What else is odd on a line that is no TOML is most likely the same slip.
-    problems.retain(|problem| syntax.iter().all(|error| error.line != problem.line));
+    let is_own = |problem: &Problem| problem.file == file_name;
+    problems.retain(|problem| {
+        !is_own(problem) || syntax.iter().all(|error| error.line != problem.line)
+    });
     problems.append(&mut syntax);
-    problems.sort_by_key(|problem| (problem.line, problem.column));
+    // This file's own first; those of each file that it names stay together.
+    problems.sort_by_key(|problem| {
+        let other = (!is_own(problem)).then(|| problem.file.clone());
+        (other, problem.line, problem.column)
+    });
     problems.dedup();
     if !problems.is_empty() {
         return Err(Problems(problems));
@@ -270,6 +312,8 @@ fn read<'t>(
             "scenarios side by side cannot stand in one another",
             "name the files of these scenarios in the outermost file",
         );
+        // What such a file lacks as a scenario, it does not lack as what it is.
+        return None;
     }
     let name = root.get("name").map_or_else(
         || Some(name_of_file(file_name)),
@@ -279,50 +323,65 @@ fn read<'t>(
         .get("description")
         .and_then(|node| node.text("description = \"text\""));
     let (target, base_path) = read_target(&root).unzip();
-    let mut headers = root
-        .get("headers")
-        .and_then(|node| step::read_headers(&node))
-        .unwrap_or_default();
-    if !headers
-        .iter()
-        .any(|(name, _)| name.eq_ignore_ascii_case(USER_AGENT.0))
-    {
-        headers.push((USER_AGENT.0.into(), USER_AGENT.1.into()));
-    }
-    let think_time = root
-        .get("think_time")
-        .and_then(|node| duration::read_think_time(&node));
+    let feeds = root
+        .get("data")
+        .map_or_else(Vec::new, |node| data::read(&node, base_dir));
+    let broken = data::names_without(root.get("data"), &feeds);
+    let mut names = Names::with_feeds(feeds).with_broken(broken);
+    let first_values = root.get("variables").map_or(Some(Vec::new()), |node| {
+        actions::read_set(&node, &mut names)
+    });
     let time_limit = root.get("timeout").and_then(|node| duration::read(&node));
     let load = read_load(&root, base_dir);
-    let first_origin = match &target {
-        Some(Target::Origin(origin)) => origin.clone(),
-        _ => Origin {
-            scheme: Scheme::Http,
-            host: "127.0.0.1".into(),
-            port: 0,
-        },
-    };
     let mut gathered = Gathered {
-        origins: vec![first_origin],
+        origins: vec![first_origin(target.as_ref())],
         endpoints: Vec::new(),
         base_path: base_path.unwrap_or_default(),
-        headers,
+        headers: read_default_headers(&root, tree, &mut names),
         body_files: BodyFiles::relative_to(base_dir),
-        steps: 0,
+        names,
+        fixed: 0,
     };
-    let setup = task::read_steps(root.get("setup"), "[[setup]]", None, &mut gathered);
-    let tasks = task::read_all(&root, &think_time.unwrap_or_default(), &mut gathered);
-    let teardown = task::read_steps(root.get("teardown"), "[[teardown]]", None, &mut gathered);
-    let thresholds = read_thresholds(&root, &gathered.endpoints, reader.failed());
+    let defaults = read_defaults(&root);
+    let rhythm = Rhythm {
+        think_time: defaults.think_time.clone(),
+        pacing: root.get("pacing").and_then(|node| duration::read(&node)),
+    };
+    let setup = actions::read_list(root.get("setup"), "[[setup]]", None, &mut gathered);
+    let tasks = task::read_all(&root, &rhythm, &mut gathered);
+    let teardown = actions::read_list(root.get("teardown"), "[[teardown]]", None, &mut gathered);
+    if gathered.names.has_too_many() {
+        root.get("task")?.problem(
+            "there are more than 65,536 variables",
+            "spread the tasks over several files",
+        );
+    }
+    let thresholds = read_thresholds(reader, &root, &gathered.endpoints);
     let (tasks, weights): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
     let Gathered {
-        origins, endpoints, ..
+        origins,
+        endpoints,
+        base_path,
+        names,
+        fixed,
+        ..
     } = gathered;
+    let variables = names.variables().to_vec();
+    let (feeds, feed_count) = names.into_feeds();
     Some(Document {
         scenario: DocumentScenario {
             name: name?,
-            origins,
+            defaults: Arc::new(UserDefaults {
+                origins,
+                base_path,
+                feeds,
+                ..defaults
+            }),
             endpoints,
+            variables,
+            first_values: first_values?,
+            feeds: feed_count,
+            fixed,
             setup,
             tasks,
             weights: TaskWeights::new(weights)?,
@@ -335,6 +394,61 @@ fn read<'t>(
         target: target?,
         secrets: Vec::new(),
     })
+}
+
+/// Where plain paths go, as far as it is known: the built-in server has no port yet.
+fn first_origin(target: Option<&Target>) -> Origin {
+    match target {
+        Some(Target::Origin(origin)) => origin.clone(),
+        _ => Origin {
+            scheme: Scheme::Http,
+            host: "127.0.0.1".into(),
+            port: 0,
+        },
+    }
+}
+
+/// What the file says of all users, but for what its steps add to.
+fn read_defaults(root: &Table<'_>) -> UserDefaults {
+    let think_time = root
+        .get("think_time")
+        .and_then(|node| duration::read_think_time(&node));
+    let redirects = root
+        .get("redirects")
+        .and_then(|node| step::read_redirects(&node));
+    let cookies = root
+        .get("cookies")
+        .and_then(|node| node.flag("cookies = false"));
+    UserDefaults {
+        think_time: think_time.unwrap_or_default(),
+        redirects: redirects.unwrap_or(DEFAULT_REDIRECTS),
+        cookies: cookies.unwrap_or(true),
+        ..UserDefaults::default()
+    }
+}
+
+/// Headers of every request that does not give its own.
+fn read_default_headers(root: &Table<'_>, tree: &DeTable<'_>, names: &mut Names) -> Headers {
+    // What any step sets may stand in them; each request sees for itself whether it is there by then.
+    let valued = names.valued();
+    for name in actions::variables_set(tree) {
+        let variable = names.declare(&name);
+        names.give_value(variable);
+    }
+    let mut headers = root
+        .get("headers")
+        .and_then(|node| step::read_headers(&node, names))
+        .unwrap_or_default();
+    names.return_to(valued);
+    for (name, value) in [USER_AGENT, ACCEPT_ENCODING] {
+        if !headers
+            .iter()
+            .any(|(have, _)| have.eq_ignore_ascii_case(name))
+        {
+            headers.push((name.into(), Some(Template::of_text(value.into()))));
+        }
+    }
+    headers
 }
 
 /// `[load]`, with the phases of `[[phase]]` worked in.
@@ -358,7 +472,7 @@ fn is_folder_name(name: &str) -> bool {
 }
 
 /// A name for a folder, as near to `text` as can be.
-pub(crate) fn folder_name(text: &str) -> String {
+pub fn folder_name(text: &str) -> String {
     let keep = |c: char| {
         if c.is_ascii_alphanumeric() || "-_.".contains(c) {
             c
@@ -443,64 +557,6 @@ fn read_target(root: &Table<'_>) -> Option<(Target, String)> {
             None
         }
     }
-}
-
-/// What to do about a threshold's endpoint that no request is counted under; `None` when there is one. As thresholds
-/// have it, a method may stand in front: `GET product`.
-pub fn unknown_endpoint(wanted: &str, endpoints: &[String]) -> Option<String> {
-    let wanted = wanted.trim();
-    let name = Method::ALL
-        .into_iter()
-        .find_map(|method| wanted.strip_prefix(method.as_str())?.strip_prefix(' '))
-        .map_or(wanted, str::trim);
-    let is = |endpoint: &String| [wanted, name].contains(&endpoint.trim());
-    if endpoints.iter().any(is) {
-        return None;
-    }
-    let known: Vec<&str> = endpoints.iter().map(String::as_str).collect();
-    Some(match closest(name, &known) {
-        Some(meant) => format!("did you mean {}?", quoted(meant)),
-        None => "name a request by its `name`, or by its path without the query".into(),
-    })
-}
-
-/// Reads `[[threshold]]`; `endpoints` is not whole when something `failed` before.
-fn read_thresholds(root: &Table<'_>, endpoints: &[String], failed: bool) -> Vec<ThresholdText> {
-    const EXAMPLE: &str = "[[threshold]]";
-    let items = root
-        .get("threshold")
-        .and_then(|node| node.items(EXAMPLE))
-        .unwrap_or_default();
-    let read = |node: &Node<'_>| {
-        let table = node.table(&["expr", "endpoint"], EXAMPLE)?;
-        table.missing(
-            &["expr"],
-            "a threshold needs its expression",
-            "write expr = \"p99 < 500ms\"",
-        );
-        let endpoint = table.get("endpoint").and_then(|node| {
-            let text = node.public_text("a threshold's endpoint", "endpoint = \"product\"");
-            let name = text?.value;
-            if !failed && let Some(remedy) = unknown_endpoint(&name, endpoints) {
-                node.problem(format!("no request is named {}", node.shown()), remedy);
-            }
-            Some(name)
-        });
-        let node = table.get("expr")?;
-        let expr = node.public_text("a threshold", "expr = \"p99 < 500ms\"")?;
-        if expr.value.trim().is_empty() {
-            node.problem(
-                "the expression is empty",
-                "write it like expr = \"p99 < 500ms\"",
-            );
-        }
-        Some(ThresholdText {
-            expr: expr.value,
-            endpoint,
-            place: node.place(),
-        })
-    };
-    items.iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

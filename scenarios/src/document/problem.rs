@@ -129,6 +129,9 @@ fn visible_part(line: &str, column: usize, width: usize) -> (String, usize, usiz
 /// The most problems that are shown: whoever has more mends these first.
 const MOST_SHOWN: usize = 50;
 
+/// The most files that are named at the end.
+const MOST_FILES: usize = 5;
+
 /// Everything that is wrong with a scenario file, in the order of the places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
@@ -143,6 +146,27 @@ impl Problems {
         };
         Problems(vec![Problem::at(place, "", message, remedy)])
     }
+
+    /// The files that something is wrong with, in words: a file that names others is told with theirs.
+    fn files(&self) -> String {
+        let mut files: Vec<&str> = Vec::new();
+        for Problem { file, .. } in &self.0 {
+            if !files.contains(&file.as_str()) {
+                files.push(file);
+            }
+        }
+        match files.as_slice() {
+            [] => "the scenario".to_owned(),
+            [file] => (*file).to_owned(),
+            [before @ .., last] if files.len() <= MOST_FILES => {
+                format!("{} and {last}", before.join(", "))
+            }
+            _ => {
+                let more = files.len() - MOST_FILES;
+                format!("{} and {more} more", files[..MOST_FILES].join(", "))
+            }
+        }
+    }
 }
 
 impl fmt::Display for Problems {
@@ -153,13 +177,10 @@ impl fmt::Display for Problems {
         if self.0.len() > MOST_SHOWN {
             writeln!(f, "and {} more\n", self.0.len() - MOST_SHOWN)?;
         }
-        let file = self
-            .0
-            .first()
-            .map_or("the scenario", |problem| &problem.file);
+        let files = self.files();
         match self.0.len() {
-            1 => write!(f, "1 problem in {file}"),
-            count => write!(f, "{count} problems in {file}"),
+            1 => write!(f, "1 problem in {files}"),
+            count => write!(f, "{count} problems in {files}"),
         }
     }
 }
@@ -185,6 +206,24 @@ mod tests {
         let said = Problems(vec![problem; 53]).to_string();
         assert_eq!(said.matches("it is wrong").count(), 50);
         assert!(said.ends_with("and 3 more\n\n53 problems in "), "{said}");
+    }
+
+    #[test]
+    fn the_count_at_the_end_names_each_file_once() {
+        let of = |files: &[&str]| {
+            let problem = |file: &&str| Problem {
+                file: (*file).to_owned(),
+                ..Problem::at(Place::default(), "", "it is wrong", "mend it")
+            };
+            Problems(files.iter().map(problem).collect()).files()
+        };
+        assert_eq!(of(&["a"]), "a");
+        assert_eq!(of(&["a", "a", "b"]), "a and b");
+        assert_eq!(of(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(
+            of(&["a", "b", "c", "d", "e", "f", "g"]),
+            "a, b, c, d, e and 2 more"
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use super::{
     environment,
     problem::{Place, Problem},
     source::Source,
+    threshold::ReadExpression,
 };
+use crate::template::{Condition, Encoding, Names, Template, TemplateFault};
 use std::{
     cell::RefCell,
     ops::{Range, RangeInclusive},
@@ -17,6 +19,8 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Reader<'t> {
     source: Source<'t>,
     env: &'t dyn Fn(&str) -> Option<String>,
+    /// Reads what thresholds say.
+    pub(super) expression: ReadExpression,
     /// Whether the file has syntax errors: then nothing is said about what is missing.
     damaged: bool,
     problems: RefCell<Vec<Problem>>,
@@ -27,12 +31,14 @@ impl<'t> Reader<'t> {
     pub(super) fn new(
         source: Source<'t>,
         env: &'t dyn Fn(&str) -> Option<String>,
+        expression: ReadExpression,
         damaged: bool,
     ) -> Reader<'t> {
         let (problems, secrets) = (RefCell::default(), RefCell::default());
         Reader {
             source,
             env,
+            expression,
             damaged,
             problems,
             secrets,
@@ -77,7 +83,7 @@ pub(super) struct Text<'t> {
     /// With the environment put in.
     pub(super) value: String,
     /// Whether anything was put in.
-    has_environment: bool,
+    pub(super) has_environment: bool,
 }
 
 /// A value of the file, its place and its key.
@@ -144,6 +150,23 @@ impl<'t> Node<'t> {
             return None;
         };
         let written: &'t str = written;
+        if written.contains("{{") {
+            self.problem(
+                format!("`{}` takes no template", self.last_key()),
+                "write the value out; `{{ … }}` works in paths, queries, headers, bodies, checks, `set` and [variables]",
+            );
+            return None;
+        }
+        let (value, has_environment) = self.expand(written)?;
+        Some(Text {
+            written,
+            value,
+            has_environment,
+        })
+    }
+
+    /// A text with the environment put in, and whether anything was.
+    fn expand(&self, written: &str) -> Option<(String, bool)> {
         let expanded = environment::expand(written, self.reader.env);
         for fault in &expanded.faults {
             self.problem(fault.to_string(), fault.remedy());
@@ -158,11 +181,79 @@ impl<'t> Node<'t> {
                 secrets.push(secret);
             }
         }
-        Some(Text {
-            written,
-            value: expanded.text,
-            has_environment,
-        })
+        Some((expanded.text, has_environment))
+    }
+
+    /// A string with values to be put in while the run goes on, each encoded like this; the environment is in it already, and
+    /// the texts between the values are as they are written.
+    pub(super) fn template(
+        &self,
+        example: &str,
+        names: &mut Names,
+        encoding: Encoding,
+    ) -> Option<Template> {
+        let DeValue::String(written) = self.value else {
+            self.wrong_type("a string", example);
+            return None;
+        };
+        let mut template = match Template::parse(written, names, encoding) {
+            Ok(template) => template,
+            Err(fault) => {
+                self.fault(fault);
+                return None;
+            }
+        };
+        let mut expand = |text: &str| self.expand(text).map(|(text, _)| text).ok_or(());
+        template.map_all_texts(&mut expand).ok()?;
+        Some(template)
+    }
+
+    /// A condition, as `if` and `while` have it.
+    pub(super) fn condition(&self, example: &str, names: &mut Names) -> Option<Condition> {
+        if matches!(self.value, DeValue::String(text) if text.contains("{{")) {
+            self.problem(
+                format!("`{}` names values without braces", self.last_key()),
+                format!("write it like {example}"),
+            );
+            return None;
+        }
+        let DeValue::String(written) = self.value else {
+            self.wrong_type("a condition as text", example);
+            return None;
+        };
+        if written.contains("{{") {
+            self.problem(
+                "a condition takes no braces",
+                format!("write names as they are, like {example}"),
+            );
+            return None;
+        }
+        let mut condition = match Condition::parse(written, names) {
+            Ok(condition) => condition,
+            Err(fault) => {
+                self.fault(fault);
+                return None;
+            }
+        };
+        let mut expand = |text: &str| self.expand(text).map(|(text, _)| text).ok_or(());
+        condition.map_texts(&mut expand).ok()?;
+        Some(condition)
+    }
+
+    /// Gathers what is wrong with a template; one without words has been told before.
+    pub(super) fn fault(&self, fault: TemplateFault) {
+        if !fault.what.is_empty() {
+            self.problem(fault.what, fault.remedy);
+        }
+    }
+
+    /// Yes or no.
+    pub(super) fn flag(&self, example: &str) -> Option<bool> {
+        let DeValue::Boolean(flag) = self.value else {
+            self.wrong_type("true or false", example);
+            return None;
+        };
+        Some(*flag)
     }
 
     /// A string that is shown to everyone, so that it may hold nothing from the environment; `what` it is, in words.
@@ -301,6 +392,14 @@ impl<'t> Table<'t> {
             }
             let remedy = match meant {
                 Some(meant) => format!("did you mean `{meant}`?"),
+                // Only a file that names others does not know the keys of a scenario at its top.
+                None if key.is_empty() && super::KEYS.contains(&name) => {
+                    "each scenario's own file has it: write it there, not beside [[scenario]]"
+                        .into()
+                }
+                None if super::actions::KINDS.contains(&name) => {
+                    format!("a task cannot be a `{name}` itself: put it under [[task.step]]")
+                }
                 None if super::load::KEYS.contains(&name) => "it belongs under [load]".into(),
                 None if super::KEYS.contains(&name) => {
                     "it belongs at the top of the file, above the first [section]".into()
@@ -380,7 +479,7 @@ fn nodes<'t>(
 
 /// The word that was probably meant. Jaro-Winkler forgives what fingers do (swaps, doubles, a missing ending);
 /// at 0.8 `gett` finds `get`, and `rate` finds nothing.
-pub(super) fn closest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
+pub(crate) fn closest<'w>(word: &str, words: &[&'w str]) -> Option<&'w str> {
     let likeness = |known: &&str| strsim::jaro_winkler(&word.to_lowercase(), known);
     let best = words
         .iter()

@@ -4,10 +4,10 @@
 use super::{
     Document, LoadSpec, Problems, ThresholdText, is_folder_name, load, name_of_file,
     read_scenario_name, read_thresholds,
-    reader::{Node, Reader},
+    reader::{Node, Reader, quoted},
 };
 use crate::{Method, Scenario};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 const EXAMPLE: &str = "[[scenario]]";
@@ -92,8 +92,9 @@ pub(super) fn read<'t>(
         );
     }
     let mut parts: Vec<SidePart> = Vec::new();
+    let mut refused = Vec::new();
     for item in &items {
-        let Some(part) = read_part(reader, item, base_dir) else {
+        let Some(part) = read_part(reader, item, base_dir, &mut refused) else {
             continue;
         };
         if parts.iter().any(|other| other.name == part.name) {
@@ -105,7 +106,7 @@ pub(super) fn read<'t>(
         parts.push(part);
     }
     let endpoints: Vec<String> = parts.iter().flat_map(SidePart::endpoints).collect();
-    let thresholds = read_thresholds(&root, &endpoints, reader.failed());
+    let thresholds = read_thresholds(reader, &root, &endpoints);
     Some(SideBySide {
         name: name?,
         description: description.map(|text| text.value),
@@ -141,7 +142,13 @@ impl SidePart {
     }
 }
 
-fn read_part(reader: &Reader<'_>, node: &Node<'_>, base_dir: &Path) -> Option<SidePart> {
+/// Reads one scenario; what is wrong with a file is told where it is named first, and the file is `refused` from then on.
+fn read_part(
+    reader: &Reader<'_>,
+    node: &Node<'_>,
+    base_dir: &Path,
+    refused: &mut Vec<PathBuf>,
+) -> Option<SidePart> {
     let table = node.table(PART_KEYS, EXAMPLE)?;
     table.missing(
         &["file"],
@@ -169,15 +176,25 @@ fn read_part(reader: &Reader<'_>, node: &Node<'_>, base_dir: &Path) -> Option<Si
         }
         load
     });
-    let file = table
-        .get("file")?
-        .public_text("the name of a file", "file = \"browse.toml\"")?;
-    let mut document = match load(&base_dir.join(file.value)) {
+    let file_node = table.get("file")?;
+    let file = file_node.public_text("the name of a file", "file = \"browse.toml\"")?;
+    let path = base_dir.join(file.value);
+    if refused.contains(&path) {
+        return None;
+    }
+    let mut document = match load(&path, reader.expression) {
         Ok(document) => document,
         Err(Problems(problems)) => {
-            problems
-                .into_iter()
-                .for_each(|problem| reader.adopt(problem));
+            for problem in problems {
+                // What is wrong with a file as a whole has no line in it: the line that names it is shown.
+                if problem.line == 0 {
+                    let message = format!("{}: {}", quoted(&problem.file), problem.message);
+                    file_node.problem(message, problem.remedy);
+                } else {
+                    reader.adopt(problem);
+                }
+            }
+            refused.push(path);
             return None;
         }
     };

@@ -1,17 +1,17 @@
-//! Tasks, and the lists of steps in setup, teardown and tasks. Neighbours: `step.rs` reads a single step.
-//! Invariant: every task that was read has at least one step.
+//! Tasks. Neighbours: `actions.rs` reads their steps, `scenario.rs` lives them. Invariant: every task that was read has at least one
+//! step.
 
 use super::{
-    duration,
+    actions, duration,
     reader::{Node, Table, quoted},
-    scenario::{Step, Task},
+    scenario::{Rhythm, Task},
     step::{self, Gathered},
 };
-use crate::ThinkTime;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use toml::de::DeValue;
 
 /// The keys of a task beside those of a step.
-const OWN_KEYS: [&str; 3] = ["weight", "think_time", "step"];
+const OWN_KEYS: [&str; 4] = ["weight", "think_time", "pacing", "step"];
 
 /// The keys of a task: its own, and those of the single request that it may be.
 const KEYS: [&str; OWN_KEYS.len() + step::KEYS.len()] = {
@@ -28,7 +28,7 @@ const KEYS: [&str; OWN_KEYS.len() + step::KEYS.len()] = {
 /// Reads all tasks with their weights.
 pub(super) fn read_all(
     root: &Table<'_>,
-    think_time: &ThinkTime,
+    rhythm: &Rhythm,
     gathered: &mut Gathered,
 ) -> Vec<(Task, u32)> {
     const EXAMPLE: &str = "[[task]] with get = \"/\" below it";
@@ -44,17 +44,50 @@ pub(super) fn read_all(
         return Vec::new();
     };
     let (mut tasks, mut weights, mut names) = (Vec::new(), Vec::new(), Vec::new());
-    for item in &items {
+    // Any other task may have come before, and with it what it sets; of its own steps, only the earlier ones.
+    let after_setup = gathered.names.valued();
+    let set: Vec<Vec<String>> = items
+        .iter()
+        .map(|item| match item.value {
+            DeValue::Table(table) => actions::variables_set(table),
+            _ => Vec::new(),
+        })
+        .collect();
+    // How many tasks set each: one alone does not set it for itself before its own step does.
+    let mut setters: HashMap<u16, usize> = HashMap::new();
+    let set: Vec<HashSet<u16>> = set
+        .iter()
+        .map(|names| {
+            let own: HashSet<u16> = names
+                .iter()
+                .map(|name| gathered.names.declare(name))
+                .collect();
+            for variable in &own {
+                *setters.entry(*variable).or_default() += 1;
+            }
+            own
+        })
+        .collect();
+    for variable in setters.keys() {
+        gathered.names.give_value(*variable);
+    }
+    let after_all = gathered.names.valued();
+    for (item, own) in items.iter().zip(&set) {
+        gathered.names.return_to(after_all.clone());
+        for variable in own.iter().filter(|variable| setters[*variable] == 1) {
+            gathered.names.take_value(*variable, &after_setup);
+        }
         let Some(table) = item.table(&KEYS, EXAMPLE) else {
             continue;
         };
         refuse_second_of_a_name(&table, &mut names);
         let weight = read_weight(&table);
         weights.push(weight);
-        if let Some(task) = read_task(&table, item, think_time, gathered) {
+        if let Some(task) = read_task(&table, item, rhythm, gathered) {
             tasks.push((task, weight.unwrap_or(1)));
         }
     }
+    gathered.names.return_to(after_all);
     if items.is_empty() {
         node.absence("the scenario has no task", format!("write {EXAMPLE}"));
     } else if weights.iter().all(|weight| *weight == Some(0)) {
@@ -93,34 +126,42 @@ fn refuse_second_of_a_name(table: &Table<'_>, names: &mut Vec<String>) {
 fn read_task(
     table: &Table<'_>,
     node: &Node<'_>,
-    think_time: &ThinkTime,
+    rhythm: &Rhythm,
     gathered: &mut Gathered,
 ) -> Option<Task> {
     let own_think_time = table
         .get("think_time")
         .map(|node| duration::read_think_time(&node));
-    let steps = match table.get("step") {
-        None => vec![step::read(table, None, gathered)?],
+    let own_pacing = table.get("pacing").map(|node| duration::read(&node));
+    let actions = match table.get("step") {
+        None => {
+            let step = step::read(table, None, gathered)?;
+            vec![super::run::Action::Request(Box::new(step))]
+        }
         Some(steps) => {
             refuse_request_keys(table);
             if let Some(name) = table.get("name") {
                 step::read_name(&name)?;
             }
             let time_limit = table.get("timeout").and_then(|node| duration::read(&node));
-            let steps = read_steps(Some(steps), "[[task.step]]", time_limit, gathered);
-            if steps.is_empty() {
+            let is_empty = actions::is_empty_list(&steps);
+            let actions = actions::read_list(Some(steps), "[[task.step]]", time_limit, gathered);
+            if is_empty {
                 node.absence(
                     "the task has no step",
                     "add [[task.step]] with get = \"/\" below it",
                 );
                 return None;
             }
-            steps
+            actions
         }
     };
     Some(Task {
-        steps,
-        think_time: own_think_time.unwrap_or_else(|| Some(think_time.clone()))?,
+        actions,
+        rhythm: Rhythm {
+            think_time: own_think_time.unwrap_or_else(|| Some(rhythm.think_time.clone()))?,
+            pacing: own_pacing.map_or(Some(rhythm.pacing), |pacing| pacing.map(Some))?,
+        },
     })
 }
 
@@ -137,19 +178,4 @@ fn refuse_request_keys(table: &Table<'_>) {
             );
         }
     }
-}
-
-/// Reads a list of steps; `time_limit` is for those that have none of their own.
-pub(super) fn read_steps(
-    list: Option<Node<'_>>,
-    example: &str,
-    time_limit: Option<Duration>,
-    gathered: &mut Gathered,
-) -> Vec<Step> {
-    let items = list
-        .and_then(|node| node.items(example))
-        .unwrap_or_default();
-    let mut read =
-        |item: &Node<'_>| step::read(&item.table(&step::KEYS, example)?, time_limit, gathered);
-    items.iter().filter_map(&mut read).collect()
 }

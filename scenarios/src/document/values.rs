@@ -1,35 +1,50 @@
-//! Values of free tables as text: query and form entries, and TOML as JSON.
-//! Neighbours: `step.rs`. Invariant: entries keep the order in which they were written.
+//! Values of free tables as text: query and form entries, and TOML as JSON, templates in them included.
+//! Neighbours: `step.rs`, `body.rs`, `checks.rs`. Invariant: entries keep the order in which they were written.
 
 use super::reader::Node;
+use crate::template::{Encoding, Names, Template};
+use serde_json::Value;
 use toml::de::{DeInteger, DeValue};
 
-/// The names and values of a free table of texts, numbers and booleans; an array repeats its name.
-pub(super) fn pairs<'t>(node: &Node<'t>, example: &str) -> Option<Vec<(&'t str, String)>> {
+/// The names and values of a free table of texts, numbers and booleans; an array repeats its name. Values are templates, of which
+/// what is put in will be encoded like this.
+pub(super) fn pairs<'t>(
+    node: &Node<'t>,
+    example: &str,
+    names: &mut Names,
+    encoding: Encoding,
+) -> Option<Vec<(&'t str, Template)>> {
     let mut pairs = Vec::new();
     for (name, value) in node.entries(example)? {
         for item in value.one_or_more() {
-            pairs.push((name, scalar(&item, example)?));
+            pairs.push((name, scalar(&item, example, names, encoding)?));
         }
     }
     Some(pairs)
 }
 
-fn scalar(node: &Node<'_>, example: &str) -> Option<String> {
-    match node.value {
-        DeValue::String(_) => Some(node.text(example)?.value),
-        DeValue::Integer(number) => Some(integer(node, number)?.to_string()),
-        DeValue::Float(number) => Some(number.as_str().trim_start_matches('+').to_owned()),
-        DeValue::Boolean(flag) => Some(flag.to_string()),
-        DeValue::Datetime(time) => Some(time.to_string()),
+/// A text, a number or a boolean.
+pub(super) fn scalar(
+    node: &Node<'_>,
+    example: &str,
+    names: &mut Names,
+    encoding: Encoding,
+) -> Option<Template> {
+    let text = match node.value {
+        DeValue::String(_) => return node.template(example, names, encoding),
+        DeValue::Integer(number) => integer(node, number)?.to_string(),
+        DeValue::Float(number) => number.as_str().trim_start_matches('+').to_owned(),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(time) => time.to_string(),
         DeValue::Array(_) | DeValue::Table(_) => {
             node.wrong_type(
                 "a string, a number, a boolean or an array of these",
                 example,
             );
-            None
+            return None;
         }
-    }
+    };
+    Some(Template::of_text(text))
 }
 
 fn integer(node: &Node<'_>, number: &DeInteger<'_>) -> Option<i64> {
@@ -43,17 +58,36 @@ fn integer(node: &Node<'_>, number: &DeInteger<'_>) -> Option<i64> {
     value
 }
 
-/// A TOML value as JSON text.
-pub(super) fn json(node: &Node<'_>) -> Option<String> {
-    let mut text = String::new();
-    push_json(node, &mut text)?;
-    Some(text)
+/// A TOML value as JSON text. A text that is one value of the filter `json` and nothing else becomes that value, without quotes.
+pub(super) fn json(node: &Node<'_>, names: &mut Names) -> Option<Template> {
+    let mut json = Template::default();
+    push_json(node, names, &mut json)?;
+    Some(json)
 }
 
-fn push_json(node: &Node<'_>, json: &mut String) -> Option<()> {
+fn push_json(node: &Node<'_>, names: &mut Names, json: &mut Template) -> Option<()> {
+    let push = |json: &mut Template, text: &str| json.append(Template::of_text(text.to_owned()));
     match node.value {
-        DeValue::String(_) => push_json_string(&node.text("\"text\"")?.value, json),
-        DeValue::Integer(number) => json.push_str(&integer(node, number)?.to_string()),
+        DeValue::String(_) => {
+            let mut text = node.template("\"text\"", names, Encoding::JsonText)?;
+            if text
+                .as_expression()
+                .is_some_and(crate::template::Expression::is_json)
+            {
+                json.append(node.template("\"text\"", names, Encoding::Plain)?);
+                return Some(());
+            }
+            let escape = |text: &str| {
+                let mut escaped = String::with_capacity(text.len());
+                Encoding::JsonText.push(text, &mut escaped);
+                Ok::<_, ()>(escaped)
+            };
+            text.map_texts(escape).ok()?;
+            push(json, "\"");
+            json.append(text);
+            push(json, "\"");
+        }
+        DeValue::Integer(number) => push(json, &integer(node, number)?.to_string()),
         DeValue::Float(number) => {
             let value = number
                 .as_str()
@@ -67,32 +101,28 @@ fn push_json(node: &Node<'_>, json: &mut String) -> Option<()> {
                 );
                 return None;
             };
-            json.push_str(&value.to_string());
+            push(json, &value.to_string());
         }
-        DeValue::Boolean(flag) => json.push_str(if *flag { "true" } else { "false" }),
-        DeValue::Datetime(time) => push_json_string(&time.to_string(), json),
+        DeValue::Boolean(flag) => push(json, if *flag { "true" } else { "false" }),
+        DeValue::Datetime(time) => push(json, &Value::from(time.to_string()).to_string()),
         DeValue::Array(_) => {
-            json.push('[');
+            push(json, "[");
             for (index, item) in node.items("")?.iter().enumerate() {
-                json.push_str(if index > 0 { "," } else { "" });
-                push_json(item, json)?;
+                push(json, if index > 0 { "," } else { "" });
+                push_json(item, names, json)?;
             }
-            json.push(']');
+            push(json, "]");
         }
         DeValue::Table(_) => {
-            json.push('{');
+            push(json, "{");
             for (index, (name, value)) in node.entries("")?.iter().enumerate() {
-                json.push_str(if index > 0 { "," } else { "" });
-                push_json_string(name, json);
-                json.push(':');
-                push_json(value, json)?;
+                push(json, if index > 0 { "," } else { "" });
+                push(json, &Value::from(*name).to_string());
+                push(json, ":");
+                push_json(value, names, json)?;
             }
-            json.push('}');
+            push(json, "}");
         }
     }
     Some(())
-}
-
-fn push_json_string(text: &str, json: &mut String) {
-    json.push_str(&serde_json::Value::from(text).to_string());
 }

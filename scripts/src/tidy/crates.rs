@@ -13,13 +13,20 @@ const FLOORS: &[(&str, u8)] = &[
     ("loadforge-reporter", 2),
     ("loadforge-dashboard", 2),
     ("loadforge-analysis", 1),
+    ("loadforge-import", 1),
     ("loadforge-ring", 0),
     ("loadforge-scenarios", 0),
+    ("loadforge-macros", 0),
     ("loadforge-echo", 0),
 ];
 
 /// Stand aside: nothing uses them.
-const ASIDE: [&str; 3] = ["xtask", "loadforge-instructions", "goose-get"];
+const ASIDE: [&str; 4] = [
+    "xtask",
+    "loadforge-instructions",
+    "loadforge-fuzz",
+    "goose-get",
+];
 
 /// A `Cargo.toml` of the checkout.
 struct Manifest<'a> {

@@ -65,8 +65,8 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
     ),
     ("metrics-ring/tests/processes.rs", "forks for real"),
     (
-        "scenarios/src/document/body_file.rs",
-        "a body's file is mapped",
+        "scenarios/src/mapped.rs",
+        "files of bodies and data are mapped",
     ),
     ("scenarios/tests/allocations.rs", "an allocator that counts"),
     (

@@ -112,6 +112,9 @@ pub(super) fn time_axis(series: &Series) -> Axis {
 /// The axis of time from the start to this moment, in seconds.
 pub(super) fn time_axis_until(last_s: f64) -> Axis {
     let pattern = match last_s {
+        // Ticks come closer than a second here: without fractions several would read alike.
+        below if below < 2.0 => "%-M:%S.%2f",
+        below if below < 10.0 => "%-M:%S.%1f",
         below if below < 3_600.0 => "%-M:%S",
         below if below < 86_400.0 => "%-H:%M:%S",
         _ => "day %-j, %-H:%M",

@@ -3,9 +3,9 @@
 
 use super::axes::{Unit, WIDE, legend_layout, line, shade, time_axis, value_axis};
 use super::{Chart, measured, rounded, thinning_note, times, with_marks};
-use crate::format;
 use crate::report::Report;
 use crate::series::Quantiles;
+use crate::{format, words};
 use loadforge_analysis::{EndpointSummary, LatencyHistogram, Percentiles};
 use plotly::common::{AxisSide, DashType, Fill, HoverInfo, Marker, Mode, Orientation};
 use plotly::layout::{Axis, AxisType, BarMode, HoverMode, RangeMode};
@@ -151,27 +151,77 @@ fn percentile_axis() -> Axis {
 /// Response time percentiles by endpoint.
 pub(in crate::html) fn endpoints(report: &Report<'_>) -> Chart {
     let all = &report.summary.endpoints;
-    let shown = &all[..all.len().min(MAX_ENDPOINTS)];
-    let slowest = shown
+    let shown = all.iter().take(MAX_ENDPOINTS);
+    let rows: Vec<Named<'_>> = shown
+        .map(|endpoint| (label_of(endpoint), &endpoint.response_ms))
+        .collect();
+    let which = if all.len() > MAX_ENDPOINTS {
+        format!("The {MAX_ENDPOINTS} busiest endpoints, busiest first; the table below has all.")
+    } else {
+        "Busiest first.".to_owned()
+    };
+    bars_by_name("endpoints-chart", "Response time by endpoint", &rows)
+        .words(
+            format!(
+                "{which} Short bars are good; a long p99 beside a short p50 means that most answers are fast and some are not."
+            ),
+            format!(
+                "Bar chart of response time percentiles of {}.",
+                format::plural(rows.len() as u64, "endpoint")
+            ),
+        )
+        .empty_unless(!rows.is_empty(), "No request was answered.")
+}
+
+/// Latency percentiles by group.
+pub(in crate::html) fn groups(report: &Report<'_>) -> Chart {
+    let all = &report.summary.groups;
+    let shown = all.iter().take(MAX_ENDPOINTS);
+    let rows: Vec<Named<'_>> = shown
+        .map(|group| (group.name.clone(), &group.latency_ms))
+        .collect();
+    let which = if all.len() > MAX_ENDPOINTS {
+        format!(
+            "The {MAX_ENDPOINTS} most frequent groups, most frequent first; the table below has all."
+        )
+    } else {
+        "Most frequent first.".to_owned()
+    };
+    bars_by_name("groups-chart", "Time by group", &rows)
+        .words(
+            format!("{which} From a group's begin to its end, its pauses and all of its requests included."),
+            format!(
+                "Bar chart of latency percentiles of {}.",
+                format::plural(rows.len() as u64, "group")
+            ),
+        )
+        .empty_unless(!rows.is_empty(), "No group ended.")
+}
+
+/// What is drawn as a row of bars: its label and its figures.
+type Named<'a> = (String, &'a Percentiles);
+
+/// Bars of p50, p95 and p99 for each row.
+fn bars_by_name(id: &'static str, title: &'static str, rows: &[Named<'_>]) -> Chart {
+    let slowest = rows
         .iter()
-        .map(|endpoint| endpoint.response_ms.p99)
+        .map(|(_, figures)| figures.p99)
         .fold(0.0, f64::max);
     let unit = Unit::for_ms(slowest);
     let traces = vec![
-        endpoint_bars(shown, unit, "p50", "--band-1", |figures| figures.p50),
-        endpoint_bars(shown, unit, "p95", "--band-2", |figures| figures.p95),
-        endpoint_bars(shown, unit, "p99", "--band-3", |figures| figures.p99),
+        percentile_bars(rows, unit, "p50", "--band-1", |figures| figures.p50),
+        percentile_bars(rows, unit, "p95", "--band-2", |figures| figures.p95),
+        percentile_bars(rows, unit, "p99", "--band-3", |figures| figures.p99),
     ];
     // Rows are numbers, not names: two names that are cut to the same label stay two rows.
     let categories = Axis::new()
-        .tick_values((0..shown.len()).map(|row| row as f64).collect())
+        .tick_values((0..rows.len()).map(|row| row as f64).collect())
         .tick_text(
-            shown
-                .iter()
-                .map(|endpoint| plain_text(&shortened(&label_of(endpoint))))
+            rows.iter()
+                .map(|(label, _)| plain_text(&shortened(label)))
                 .collect(),
         )
-        .range(vec![shown.len() as f64 - 0.5, -0.5])
+        .range(vec![rows.len() as f64 - 0.5, -0.5])
         .auto_margin(true)
         .fixed_range(true)
         .zero_line(false)
@@ -182,44 +232,26 @@ pub(in crate::html) fn endpoints(report: &Report<'_>) -> Chart {
         .hover_mode(HoverMode::Closest)
         .x_axis(unit.axis().side(AxisSide::Bottom))
         .y_axis(categories);
-    let which = if all.len() > MAX_ENDPOINTS {
-        format!("The {MAX_ENDPOINTS} busiest endpoints, busiest first; the table below has all.")
-    } else {
-        "Busiest first.".to_owned()
-    };
-    let mut chart = Chart::new("endpoints-chart", "Response time by endpoint", traces, layout)
-        .words(
-            format!(
-                "{which} Short bars are good; a long p99 beside a short p50 means that most answers are fast and some are not."
-            ),
-            format!(
-                "Bar chart of response time percentiles of {}.",
-                format::plural(shown.len() as u64, "endpoint")
-            ),
-        )
-        .empty_unless(!shown.is_empty(), "No request was answered.");
-    chart.height = 110 + 44 * shown.len().max(2);
+    let mut chart = Chart::new(id, title, traces, layout);
+    chart.height = 110 + 44 * rows.len().max(2);
     chart.log_axis = Some("xaxis");
     chart
 }
 
-fn endpoint_bars(
-    endpoints: &[EndpointSummary],
+fn percentile_bars(
+    rows: &[Named<'_>],
     unit: Unit,
     name: &str,
     colour: &'static str,
     figure: fn(&Percentiles) -> f64,
 ) -> Box<dyn Trace> {
-    let values = endpoints
-        .iter()
-        .map(|endpoint| unit.of(figure(&endpoint.response_ms)))
-        .collect();
-    let rows = (0..endpoints.len()).map(|row| row as f64).collect();
-    let hover = endpoints.iter().map(|endpoint| {
-        let latency = format::latency(figure(&endpoint.response_ms));
-        format!("{}<br>{name} {latency}", plain_text(&label_of(endpoint)))
+    let values = rows.iter().map(|(_, figures)| unit.of(figure(figures)));
+    let places = (0..rows.len()).map(|row| row as f64);
+    let hover = rows.iter().map(|(label, figures)| {
+        let latency = format::latency(figure(figures));
+        format!("{}<br>{name} {latency}", plain_text(label))
     });
-    Bar::new(values, rows)
+    Bar::new(values.collect(), places.collect())
         .name(name)
         .orientation(Orientation::Horizontal)
         .hover_info(HoverInfo::Text)
@@ -228,9 +260,7 @@ fn endpoint_bars(
 }
 
 fn label_of(endpoint: &EndpointSummary) -> String {
-    format!("{} {}", endpoint.method, endpoint.name)
-        .trim()
-        .to_owned()
+    words::endpoint_label(&endpoint.method, &endpoint.name)
 }
 
 /// Plotly reads a few tags in text; as entities they are only characters.

@@ -1,6 +1,6 @@
 //! What people are told about files that cannot be used: every message is a golden one.
 
-use super::parse_here;
+use super::{load_any, parse_here};
 use std::fmt::Write;
 
 /// What is wrong, and the file.
@@ -122,7 +122,64 @@ const BAD_FILES: &[(&str, &str)] = &[
     ),
     (
         "templates",
-        "target = \"echo\"\n[[task]]\nget = \"/products/{{ random(1, 500) }}\"\n",
+        "target = \"echo\"\nname = \"{{ x }}\"\nthink_time = \"{{ x }}\"\n[[task]]\nget = \"/{{ random(5, 1) }}\"\n[[task]]\nget = \"/{{ tokn }}\"\n\
+         [[task]]\nget = \"/a\"\ncapture.token = { json = \"$.t\" }\n[[task]]\npost = \"/{{ people.user }}\"\njson = { a = [\"{{ token | uper }}\"] }\n",
+    ),
+    (
+        "variables before they have a value",
+        "target = \"echo\"\nheaders = { x-id = \"{{ id }}\" }\n[[setup]]\nget = \"/{{ token }}\"\n[[task]]\n[[task.step]]\nget = \"/{{ id }}\"\n\
+         [[task.step]]\nget = \"/b\"\ncapture.id = { body = true }\n[[task]]\nheaders.x-id = false\nget = \"/c\"\ncapture.token = { status = true }\n[[teardown]]\nget = \"/d\"\n[[setup]]\nget = \"/e\"\n",
+    ),
+    (
+        "bad captures",
+        "target = \"echo\"\n[[task]]\nget = \"/\"\n[task.capture]\n\"a b\" = { body = true }\nb = { json = \"auth.token\" }\nc = { regex = \"a(\" }\nd = {}\n\
+         e = { header = \"a\", cookie = \"b\" }\nf = { regex = \"a\", group = 2 }\ng = { body = false }\nh = { json = \"$.a\", group = 1 }\ni = \"a b\"\n",
+    ),
+    (
+        "steps that are no steps",
+        "target = \"echo\"\n[[task]]\n[[task.step]]\nrepeat = 3\n[[task.step]]\nrepeat = -1\nstep = [{ get = \"/\" }]\n[[task.step]]\nwhile = \"a = 1\"\nstep = [{ get = \"/\" }]\n\
+         [[task.step]]\nif = \"\"\nwhile = \"\"\n[[task.step]]\ngroup = \"g\"\nget = \"/\"\n[[task.step]]\ngroup = \"g\"\ncheck = { status = 200 }\nstep = [{ get = \"/\" }]\n\
+         [[task.step]]\nget = \"/\"\nmost = 3\n[[task.step]]\nset = { \"1a\" = 2, b = [1] }\n[[task.step]]\npause = \"soon\"\n[[task.step]]\nget = \"/\"\nretry = { wait = \"1s\" }\nredirects = \"no\"\n",
+    ),
+    (
+        "think times and pacing without sense",
+        "target = \"echo\"\npacing = \"0s\"\nthink_time = { normal = { mean = \"2s\" } }\ncookies = 1\n[[task]]\nget = \"/\"\nthink_time = { poisson = \"1s\" }\n\
+         [[task]]\nget = \"/a\"\nthink_time = { constant = \"1s\", uniform = \"1s..2s\" }\n",
+    ),
+    (
+        "hosts that are not known before the run",
+        "target = \"echo\"\n[variables]\nhost = \"a\"\n[[task]]\nget = \"http://{{ host }}/\"\n[[task]]\nget = \"http://a.{{ host }}/\"\n[[task]]\nget = \"a{{ host }}\"\n",
+    ),
+    (
+        "bodies of several parts",
+        "target = \"echo\"\n[[task]]\npost = \"/\"\nmultipart = { a = { type = \"x\" }, b = { file = \"none.png\" } }\n",
+    ),
+    (
+        "a header of all requests in the very login that captures for it",
+        "target = \"echo\"\nheaders = { authorization = \"Bearer {{ token }}\" }\n[[setup]]\npost = \"/login\"\ncapture.token = \"$.token\"\n\
+         [[task]]\nget = \"/\"\n",
+    ),
+    (
+        "a data file that is not there, and its use",
+        "target = \"echo\"\n[data.people]\nfile = \"none.csv\"\n[[task]]\nget = \"/{{ people.user }}\"\n",
+    ),
+    (
+        "conditions and retries as people slip",
+        "target = \"echo\"\n[[task]]\n[[task.step]]\nif = \"\"\nstep = [{ get = \"/\" }]\n[[task.step]]\nif = \"${TOKEN} == 'a'\"\nstep = [{ get = \"/\" }]\n\
+         [[task.step]]\nget = \"/\"\nretry = \"3\"\n",
+    ),
+    (
+        "metrics without sense",
+        "target = \"echo\"\n[[task]]\n[[task.step]]\nmetric = { name = \"a\" }\n[[task.step]]\nmetric = { add = 1, set = 2 }\n[[task.step]]\nmetric = { name = \"a\", add = \"x\" }\n\
+         [[task.step]]\nmetric = 5\n",
+    ),
+    (
+        "a task that would be a loop",
+        "target = \"echo\"\n[[task]]\nrepeat = 3\nget = \"/\"\n",
+    ),
+    (
+        "checks of all kinds",
+        "target = \"echo\"\n[[task]]\nget = \"/\"\ncheck = { json = { \"state\" = 1 }, body_matches = \"[\", max_time = \"0s\", min_size = -1, header = { a = 1 } }\n",
     ),
     (
         "bad headers",
@@ -177,6 +234,20 @@ const BAD_FILES: &[(&str, &str)] = &[
         "problems in setup and teardown",
         "target = \"echo\"\n[[setup]]\npost = \"login\"\n[[teardown]]\nname = \"bye\"\n[[task]]\nget = \"/\"\n",
     ),
+    (
+        "steps that are wrong are not steps that are missing",
+        "target = \"echo\"\n[[task]]\n[[task.step]]\nif = \"{{ state }} == 'done'\"\nstep = [{ get = \"/\" }]\n[[task]]\n[[task.step]]\n\
+         if = \"(user() == 1)\"\nstep = []\n[[task]]\nstep = []\n",
+    ),
+    (
+        "braces that do not fit",
+        "target = \"echo\"\n[[task]]\nget = \"/{{ user() }\"\ncheck.body_lacks = \"{{\"\n",
+    ),
+    (
+        "values in a check of JSON",
+        "target = \"echo\"\n[variables]\ntoken = 1\n[[task]]\nget = \"/\"\n\
+         check.json = { \"$.a\" = \"{{ tokn }}\", \"$.b\" = [\"{{ token }}\"], \"$.c\" = [\"{{ tokn }}\"] }\n",
+    ),
 ];
 
 #[test]
@@ -207,11 +278,7 @@ fn no_value_from_the_environment_is_ever_printed() {
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let say = |name: &str| {
-        super::super::load(&folder.path().join(name))
-            .unwrap_err()
-            .to_string()
-    };
+    let say = |name: &str| load_any(&folder.path().join(name)).unwrap_err().to_string();
     assert!(
         say("missing.toml").contains("missing.toml"),
         "{}",

@@ -1,7 +1,7 @@
 //! Loads in files: every shape, both models, phases, scenarios side by side, and what is told about bad ones.
 
-use super::super::{LoadSpec, Loaded, open};
-use super::parse_here;
+use super::super::{LoadSpec, Loaded, Problems, open, threshold::any_expression};
+use super::{load_any, parse_here};
 use crate::{Course, Demand, Gaps, Pattern, PhaseRole};
 use std::{fs, time::Duration};
 
@@ -19,6 +19,18 @@ fn demand(load: &str) -> Demand {
 
 fn at(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
+}
+
+#[test]
+fn a_number_of_users_can_be_multiplied_by_a_fraction() {
+    let wave = "{ base = 1, amplitude = 0.2, period = \"4s\" }";
+    let users = demand(&format!("users = {{ product = [10, 0.5, {wave}] }}"));
+    let at_most = users.pattern().target_at(at(1.0));
+    assert!((at_most - 6.0).abs() < 1e-9, "{at_most}");
+    for alone in ["0.5", "{ sum = [0.5, 1] }", wave] {
+        let told = read(&format!("users = {alone}")).unwrap_err();
+        assert!(told.contains("a whole number"), "{told}");
+    }
 }
 
 #[test]
@@ -130,11 +142,11 @@ fn a_trace_is_read_from_beside_the_file() {
                 rate = { trace = \"day.csv\", time_scale = 0.1, scale = 3 }\n";
     let path = folder.path().join("a.toml");
     fs::write(&path, text).unwrap();
-    let document = super::super::load(&path).unwrap();
+    let document = load_any(&path).unwrap();
     let demand = document.load.demand.unwrap();
     assert_eq!(demand.pattern().target_at(at(5.0)), 45.0);
     fs::write(folder.path().join("day.csv"), "0,10\n100,20\n50,3\n").unwrap();
-    let told = super::super::load(&path).unwrap_err().to_string();
+    let told = load_any(&path).unwrap_err().to_string();
     assert!(told.contains("line 3: the time 50 lies before"), "{told}");
 }
 
@@ -177,7 +189,8 @@ fn scenarios_side_by_side_are_read_from_their_files_with_loads_put_over_their_ow
          [[scenario]]\nfile = \"pay.toml\"\nname = \"checkout\"\nload = { rate = 40 }\n\
          [[threshold]]\nexpr = \"p99 < 1s\"\nendpoint = \"checkout/look\"\n",
     );
-    let loaded = open(&folder.path().join("all.toml")).unwrap_or_else(|told| panic!("{told}"));
+    let loaded = open(&folder.path().join("all.toml"), any_expression)
+        .unwrap_or_else(|told| panic!("{told}"));
     let Loaded::SideBySide(several) = loaded else {
         panic!("there are two")
     };
@@ -202,13 +215,83 @@ fn scenarios_side_by_side_are_read_from_their_files_with_loads_put_over_their_ow
 
     write(
         "all.toml",
-        "[[scenario]]\nfile = \"all.toml\"\n[[scenario]]\nfile = \"nowhere.toml\"\n",
+        "[[scenario]]\nfile = \"all.toml\"\n[[scenario]]\nfile = \"nowhere.toml\"\n[[scenario]]\nfile = \"all.toml\"\nname = \"again\"\n\
+         [[threshold]]\nexpr = \"p99 < 5ms\"\nendpoint = \"browse/x\"\n",
     );
-    let told = open(&folder.path().join("all.toml"))
+    let told = open(&folder.path().join("all.toml"), any_expression)
         .unwrap_err()
         .to_string();
     assert!(told.contains("cannot stand in one another"), "{told}");
     assert!(told.contains("nowhere.toml"), "{told}");
+    assert_eq!(
+        told.matches("error: ").count(),
+        2,
+        "each is told once, and nothing that follows: {told}"
+    );
+}
+
+#[test]
+fn a_missing_file_is_told_where_it_is_named_and_each_file_answers_for_its_own_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, text: &str| std::fs::write(path(name), text).unwrap();
+    // Its line 4 is wrong as the other's line 4 is no TOML: neither hides the other.
+    write(
+        "good.toml",
+        "base_url = \"http://a.test\"\n[[task]]\nget = \"/\"\nchek = 200\n",
+    );
+    write(
+        "all.toml",
+        "[[scenario]]\nfile = \"good.toml\"\n[[scenario]]\nfile = = 1\n",
+    );
+    let Problems(told) = open(&path("all.toml"), any_expression).unwrap_err();
+    let places: Vec<_> = told
+        .iter()
+        .map(|one| (one.file.as_str(), one.line))
+        .collect();
+    let (all, good) = (path("all.toml"), path("good.toml"));
+    let (all, good) = (all.to_str().unwrap(), good.to_str().unwrap());
+    assert!(places.contains(&(all, 4)), "{places:?}");
+    assert_eq!(places.last(), Some(&(good, 4)), "{places:?}");
+
+    write(
+        "all.toml",
+        "[[scenario]]\nfile = \"good.toml\"\n\n\n[[scenario]]\nfile = \"nope.toml\"\n",
+    );
+    let told = open(&path("all.toml"), any_expression).unwrap_err();
+    let missing = &told.0[0];
+    assert_eq!(
+        (missing.file.as_str(), missing.line, missing.key.as_str()),
+        (all, 6, "scenario[1].file")
+    );
+    assert!(
+        missing
+            .message
+            .contains("nope.toml\": the scenario file cannot be read")
+    );
+    let told = told.to_string();
+    assert!(
+        told.ends_with(&format!("2 problems in {all} and {good}")),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_belongs_into_a_scenario_s_own_file_is_sent_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("all.toml");
+    std::fs::write(
+        &path,
+        "base_url = \"http://a.test\"\n[[scenario]]\nname = \"x\"\n",
+    )
+    .unwrap();
+    let Problems(told) = open(&path, any_expression).unwrap_err();
+    assert_eq!((told[0].line, told[0].key.as_str()), (1, "base_url"));
+    assert!(
+        told[0].remedy.contains("each scenario's own file"),
+        "{}",
+        told[0].remedy
+    );
 }
 
 #[test]

@@ -1,0 +1,7 @@
+//! What `loadforge import postman` takes: whatever comes in, what comes out is a scenario that can be read.
+
+#![no_main]
+
+use loadforge_import::{fuzzing::check, postman};
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check(postman, bytes));

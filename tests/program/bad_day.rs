@@ -1,0 +1,21 @@
+//! A scenario whose author has slipped: it panics now and then, and asks for what is not there. For `rust_scenarios.rs`.
+
+use loadforge::prelude::*;
+
+#[derive(Default)]
+struct Clumsy {
+    turns: u32,
+}
+
+#[scenario(think_time = "1ms")]
+impl Clumsy {
+    #[task]
+    async fn stumble(&mut self, user: &mut User) -> Outcome {
+        self.turns += 1;
+        user.get("/steady").send().await?;
+        assert!(self.turns < 3, "three is too much");
+        Ok(())
+    }
+}
+
+loadforge::main!(Clumsy);
