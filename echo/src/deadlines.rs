@@ -19,10 +19,12 @@ use std::{
 /// How long before a deadline sleeping ends, where looking is allowed.
 const EARLY_NS: u64 = 100_000;
 
-/// Tokens in the order in which they fall due, in ns of CLOCK_MONOTONIC.
+/// Tokens in the order in which they fall due, in ns of CLOCK_MONOTONIC; those due together in the order in which they came.
 pub(crate) struct Deadlines {
     timer: TimerFd,
-    heap: BinaryHeap<Reverse<(u64, u64)>>,
+    /// When, the how many-th to be added, and the token.
+    heap: BinaryHeap<Reverse<(u64, u64, u64)>>,
+    added: u64,
     /// What the timer is set to.
     armed: Option<u64>,
     /// It has fired and was not set since: left alone it would stay readable for ever.
@@ -39,6 +41,7 @@ impl Deadlines {
         Ok(Deadlines {
             timer,
             heap: BinaryHeap::new(),
+            added: 0,
             armed: None,
             expired: false,
             early_ns: if spin { EARLY_NS } else { 0 },
@@ -53,7 +56,8 @@ impl Deadlines {
 
     /// Adds a deadline. There is no removal: whoever takes the token sees whether it still means anything.
     pub(crate) fn add(&mut self, due_ns: u64, token: u64, now_ns: u64) {
-        self.heap.push(Reverse((due_ns, token)));
+        self.heap.push(Reverse((due_ns, self.added, token)));
+        self.added += 1;
         self.await_deadline(due_ns, now_ns);
     }
 
@@ -61,13 +65,15 @@ impl Deadlines {
     pub(crate) fn take_due(&mut self, now_ns: u64) -> Option<(u64, u64)> {
         self.near = false;
         match self.heap.peek() {
-            Some(Reverse(entry)) if entry.0 <= now_ns => {
-                let entry = *entry;
+            Some(Reverse((due_ns, _, token))) if *due_ns <= now_ns => {
+                let entry = (*due_ns, *token);
                 self.heap.pop();
                 Some(entry)
             }
-            Some(Reverse((next, _))) => {
+            Some(Reverse((next, ..))) => {
                 let next = *next;
+                // All that it was set for has been taken.
+                self.armed = self.armed.filter(|armed| *armed > now_ns);
                 self.await_deadline(next, now_ns);
                 if self.expired {
                     self.disarm();
@@ -93,10 +99,8 @@ impl Deadlines {
         let wake_ns = due_ns.saturating_sub(self.early_ns);
         if self.early_ns > 0 && wake_ns <= now_ns {
             self.near = true;
-        } else if self
-            .armed
-            .is_none_or(|armed| wake_ns < armed || armed <= now_ns)
-        {
+        } else if self.armed.is_none_or(|armed| wake_ns < armed) {
+            // One that has fired and was not heard yet stays: set anew, it would no longer tell what is due.
             // A time that has passed fires at once; zero would disarm it.
             let wake = TimeSpec::from(Duration::from_nanos(wake_ns.max(1)));
             self.timer
@@ -137,11 +141,12 @@ mod tests {
         let mut deadlines = Deadlines::new(false).unwrap();
         let start = now_ns();
         let after = |seconds| start + seconds * SECOND;
-        for (seconds, token) in [(30, 3), (10, 1), (20, 2)] {
+        for (seconds, token) in [(30, 3), (10, 7), (10, 1), (20, 2)] {
             deadlines.add(after(seconds), token, start);
         }
         assert_eq!(deadlines.take_due(start), None);
         assert_eq!(deadlines.armed, Some(after(10)));
+        assert_eq!(deadlines.take_due(after(20)), Some((after(10), 7)));
         assert_eq!(deadlines.take_due(after(20)), Some((after(10), 1)));
         assert_eq!(deadlines.take_due(after(20)), Some((after(20), 2)));
         assert_eq!(deadlines.take_due(after(20)), None);
@@ -149,6 +154,26 @@ mod tests {
         assert_eq!(deadlines.take_due(after(31)), Some((after(30), 3)));
         assert_eq!(deadlines.take_due(after(31)), None);
         assert_eq!(deadlines.armed, None);
+    }
+
+    #[test]
+    fn a_timer_that_has_fired_unheard_is_not_set_anew_by_a_later_deadline() {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut deadlines = Deadlines::new(false).unwrap();
+        deadlines.add(now_ns(), 1, now_ns());
+        let fired = |deadlines: &Deadlines, within: PollTimeout| {
+            let mut fds = [PollFd::new(deadlines.as_fd(), PollFlags::POLLIN)];
+            poll(&mut fds, within).unwrap() == 1
+        };
+        assert!(fired(&deadlines, PollTimeout::MAX));
+        let later = now_ns() + 60 * SECOND;
+        deadlines.add(later, 2, now_ns());
+        assert!(fired(&deadlines, PollTimeout::ZERO), "the first is due");
+        deadlines.heard();
+        assert!(deadlines.take_due(now_ns()).is_some());
+        assert_eq!(deadlines.take_due(now_ns()), None);
+        assert_eq!(deadlines.armed, Some(later));
+        assert!(!fired(&deadlines, PollTimeout::ZERO));
     }
 
     #[test]

@@ -22,10 +22,13 @@ pub struct EchoCounts {
     pub bytes_out: u64,
     /// How many answers had which status, refusals included; in the order of statuses, none with zero.
     pub by_status: Vec<(u16, u64)>,
+    /// The most that an answer which was held back went out later than it was due, ns: what the target itself adds when many are
+    /// due at once.
+    pub latest_ns: u64,
 }
 
 impl EchoCounts {
-    /// All figures as one line of JSON: `connections`, `requests`, `refused`, `by_status`, `bytes_in`, `bytes_out`.
+    /// All figures as one line of JSON: `connections`, `requests`, `refused`, `by_status`, `bytes_in`, `bytes_out`, `latest_ns`.
     pub fn to_json(&self) -> String {
         let by_status: Vec<String> = self
             .by_status
@@ -33,13 +36,14 @@ impl EchoCounts {
             .map(|(status, count)| format!("\"{status}\":{count}"))
             .collect();
         format!(
-            "{{\"connections\":{},\"requests\":{},\"refused\":{},\"by_status\":{{{}}},\"bytes_in\":{},\"bytes_out\":{}}}\n",
+            "{{\"connections\":{},\"requests\":{},\"refused\":{},\"by_status\":{{{}}},\"bytes_in\":{},\"bytes_out\":{},\"latest_ns\":{}}}\n",
             self.connections,
             self.requests,
             self.refused,
             by_status.join(","),
             self.bytes_in,
-            self.bytes_out
+            self.bytes_out,
+            self.latest_ns
         )
     }
 }
@@ -57,6 +61,7 @@ pub(crate) struct Counters {
     pub(crate) refused: Counter,
     pub(crate) bytes_in: Counter,
     pub(crate) bytes_out: Counter,
+    pub(crate) latest_ns: Counter,
     /// One for each of `STATUSES`.
     by_status: Box<[Counter]>,
 }
@@ -69,6 +74,7 @@ impl Counters {
             refused: Counter::default(),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
+            latest_ns: Counter::default(),
             by_status: STATUSES.map(|_| Counter::default()).collect(),
         }
     }
@@ -88,6 +94,13 @@ impl Counter {
     /// the answer from here to a reader of the count order both.
     pub(crate) fn add(&self, count: u64) {
         self.0.store(self.0.load(Relaxed) + count, Relaxed);
+    }
+
+    /// Keeps the most that it was told.
+    pub(crate) fn at_least(&self, figure: u64) {
+        if figure > self.0.load(Relaxed) {
+            self.0.store(figure, Relaxed);
+        }
     }
 }
 
@@ -121,6 +134,12 @@ impl Tally {
             bytes_in: sum(&|thread| &thread.bytes_in),
             bytes_out: sum(&|thread| &thread.bytes_out),
             by_status: by_status.collect(),
+            latest_ns: self
+                .threads
+                .iter()
+                .map(|thread| thread.latest_ns.0.load(Relaxed))
+                .max()
+                .unwrap_or(0),
         }
     }
 }

@@ -236,6 +236,12 @@ impl Worker {
             if self.slots[index as usize].due == Some(due) {
                 self.slots[index as usize].due = None;
                 self.serve(index, Connection::time_is_up);
+                let late_ns = now_ns().saturating_sub(due);
+                self.workspace
+                    .service
+                    .counters()
+                    .latest_ns
+                    .at_least(late_ns);
             }
         }
     }

@@ -64,6 +64,7 @@ fn every_request_of_many_connections_on_many_threads_is_counted_once() {
         bytes_in: 2_000 * 27,
         bytes_out: 2_000 * ANSWER.len() as u64,
         by_status: vec![(200, 2_000)],
+        latest_ns: 0,
     };
     assert_eq!(
         stats(address),

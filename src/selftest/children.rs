@@ -164,15 +164,16 @@ pub(super) fn run(case: &Case, machine: &Machine, folder: &Folder) -> Result<Mea
     drop(busy);
     let summary = summary?;
     let counts = counts(server.address()).map_err(ChildError::Counts)?;
-    let served = serde_json::from_str::<serde_json::Value>(&counts)
+    let (served, latest_ns) = serde_json::from_str::<serde_json::Value>(&counts)
         .ok()
-        .and_then(|counts| counts["requests"].as_u64())
+        .and_then(|counts| Some((counts["requests"].as_u64()?, counts["latest_ns"].as_u64()?)))
         .ok_or_else(|| ChildError::Counts(io::Error::other(counts)))?;
     // Ended, it is among those whose CPU time is known.
     drop(server);
     Ok(Measured {
         summary,
         served,
+        server_late_ms: latest_ns as f64 / 1e6,
         // Beside the workers: server and supervisor, of which the one sleeps most of the time.
         crowd_cpus: before.map_or(0.0, |before| before.since(case.workers + 1)),
         arrivals_ns: read_arrivals(&arrivals).map_err(ChildError::Counts)?,

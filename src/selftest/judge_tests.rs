@@ -45,6 +45,7 @@ fn even(rate_per_s: f64, service: f64) -> Measured {
             ..Summary::default()
         },
         served: count,
+        server_late_ms: 0.0,
         crowd_cpus: 0.0,
         arrivals_ns: (0..count).map(|number| 1_000_000 + number * gap).collect(),
     }
@@ -61,22 +62,25 @@ use Verdict::{Fail, Noisy, Pass};
 #[test]
 fn a_service_time_that_is_off_fails() {
     let case = the_case(|case| matches!(case.question, Question::Service { .. }));
-    for (service, verdict) in [
-        (2.0, Pass),
-        (2.12, Pass),
-        (2.121, Noisy),
-        (2.2, Fail),
-        (1.9, Fail),
-        (f64::NAN, Fail),
+    for (service, median, tail) in [
+        (2.0, Pass, Pass),
+        (2.12, Pass, Pass),
+        (2.121, Noisy, Pass),
+        (2.2, Fail, Fail),
+        (1.9, Fail, Pass),
+        (f64::NAN, Fail, Fail),
     ] {
         assert_eq!(
             verdicts(&case, &even(1_000.0, service)),
-            [verdict, Pass],
+            [median, tail, Pass],
             "{service}"
         );
     }
+    let mut doubled = even(1_000.0, 2.0);
+    doubled.summary.service_ms.p99 = 4.0;
+    assert_eq!(verdicts(&case, &doubled), [Pass, Fail, Pass]);
     // One request in a hundred too few.
-    assert_eq!(verdicts(&case, &even(990.0, 2.0)), [Pass, Fail]);
+    assert_eq!(verdicts(&case, &even(990.0, 2.0)), [Pass, Pass, Fail]);
 }
 
 #[test]
@@ -194,6 +198,14 @@ fn a_freeze_that_the_response_time_hides_fails() {
         measured.summary.response_ms.p999,
     ) = (60.3, 105.4);
     assert_eq!(verdicts(&case, &measured), [Pass, Pass, Pass]);
+    // As much later as the server itself was with what had gathered, and no more.
+    measured.summary.response_ms.p99 = 64.0;
+    assert_eq!(verdicts(&case, &measured), [Fail, Pass, Pass]);
+    measured.server_late_ms = 3.0;
+    assert_eq!(verdicts(&case, &measured), [Pass, Pass, Pass]);
+    measured.summary.response_ms.p99 = 67.0;
+    assert_eq!(verdicts(&case, &measured), [Fail, Pass, Pass]);
+    measured.server_late_ms = 0.0;
     // What a closed loop would say: one request saw the freeze.
     (
         measured.summary.response_ms.p99,

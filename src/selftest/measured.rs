@@ -9,6 +9,8 @@ pub(super) struct Measured {
     pub(super) summary: Summary,
     /// Requests that the server counted.
     pub(super) served: u64,
+    /// The most that the server itself was late with an answer, ms.
+    pub(super) server_late_ms: f64,
     /// When they arrived, by the server's clock, in order.
     pub(super) arrivals_ns: Vec<u64>,
     /// How many CPUs others took from it, on average.

@@ -71,7 +71,7 @@ pub fn selftest(
     let (mut rows, mut runs) = (Vec::new(), Vec::new());
     for (number, case) in cases.iter().enumerate() {
         if tell {
-            anstream::eprintln!(
+            say!(
                 "  {}/{}  {} · {}",
                 number + 1,
                 cases.len(),
