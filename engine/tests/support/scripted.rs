@@ -426,6 +426,14 @@ impl Play {
                 self.say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")?;
                 self.wait_for_hang_up(&asked.path)
             }
+            "/drip" => {
+                // Nobody waits for a third.
+                for byte in ["H", "T"] {
+                    self.say(byte)?;
+                    thread::sleep(Duration::from_secs(1));
+                }
+                self.wait_for_hang_up(&asked.path)
+            }
             "/bytewise" => {
                 let text = format!("{CHUNKED}5\r\nhello\r\n0\r\n\r\n");
                 for byte in text.chars() {
