@@ -2,7 +2,6 @@
 //! Neighbours: every file here makes them, `lib.rs` prints them. Invariant: a complaint carries a remedy.
 
 use crate::exit::Exit;
-use anstream::eprintln;
 use std::fmt;
 
 /// One thing that is wrong, with its remedy.
@@ -71,8 +70,8 @@ impl CommandError {
 pub fn print(error: &CommandError) {
     for line in error.text.lines() {
         match line.strip_prefix("error:") {
-            Some(rest) => eprintln!("\x1b[1;31merror\x1b[0m:{rest}"),
-            None => eprintln!("{line}"),
+            Some(rest) => say!("\x1b[1;31merror\x1b[0m:{rest}"),
+            None => say!("{line}"),
         }
     }
 }

@@ -89,7 +89,7 @@ fn build(file: &str, args: &RunArgs) -> Result<PathBuf, CommandError> {
     let offline = home.is_whole_offline()?;
     let is_new = !home.program().exists();
     if is_new && !args.quiet {
-        anstream::eprintln!("building {file}; the first time takes minutes, later ones seconds");
+        say!("building {file}; the first time takes minutes, later ones seconds");
     }
     let mut cargo = home.cargo("build", offline);
     if !is_new || args.quiet {
@@ -264,7 +264,7 @@ impl Home {
     fn lock(&self, file: &str) -> Option<File> {
         let lock = File::create(self.folder.join("lock")).ok()?;
         if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-            anstream::eprintln!("waiting for another loadforge that builds {file}");
+            say!("waiting for another loadforge that builds {file}");
             // Where files cannot be locked, cargo's own lock still keeps two builds apart.
             let _ = lock.lock();
         }

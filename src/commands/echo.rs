@@ -65,7 +65,7 @@ pub fn echo(args: &EchoArgs) -> Result<Exit, CommandError> {
         let _ = write!(std::io::stdout(), "{}", counts.to_json());
     }
     if args.end_with.is_none() {
-        anstream::eprintln!(
+        say!(
             "{} {} answered on {} {}",
             counts.requests,
             if counts.requests == 1 {

@@ -119,7 +119,7 @@ fn print(text: &str) -> Result<(), CommandError> {
 /// Says what was made, what was left out, and what is not yet right about it.
 fn tell(imported: &Imported, out: Option<&Path>) {
     for note in &imported.notes {
-        anstream::eprintln!("note: {note}");
+        say!("note: {note}");
     }
     let folder = out.and_then(Path::parent).unwrap_or(Path::new(""));
     let shown = out.map_or("the scenario".to_owned(), |out| out.display().to_string());
@@ -132,11 +132,11 @@ fn tell(imported: &Imported, out: Option<&Path>) {
             ..
         } in problems.0.iter().take(MOST_PROBLEMS)
         {
-            anstream::eprintln!("note: not ready to run: {message} (line {line}); {remedy}");
+            say!("note: not ready to run: {message} (line {line}); {remedy}");
         }
         match problems.0.len().saturating_sub(MOST_PROBLEMS) {
             0 => {}
-            more => anstream::eprintln!("note: and {more} more: loadforge validate tells all"),
+            more => say!("note: and {more} more: loadforge validate tells all"),
         }
     }
     let requests = match imported.requests {
@@ -144,6 +144,6 @@ fn tell(imported: &Imported, out: Option<&Path>) {
         count => format!("{count} requests"),
     };
     if let Some(out) = out {
-        anstream::eprintln!("{}: {requests}", out.display());
+        say!("{}: {requests}", out.display());
     }
 }

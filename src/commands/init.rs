@@ -66,7 +66,7 @@ fn check_name(name: &str, is_crate: bool) -> Result<(), Complaint> {
 fn init_toml(name: &str) -> Result<Exit, CommandError> {
     let path = PathBuf::from(format!("{name}.toml"));
     write_new(&path, &named(TOML, name)).map_err(|error| not_made(&path, &error))?;
-    anstream::eprintln!(
+    say!(
         "{file} is a scenario to begin with. Try it, then change it:\n\n  \
          loadforge run {file}            ten seconds against the built-in server; the report is in results/\n  \
          loadforge validate {file}       everything that is wrong with it, after a change\n  \
@@ -85,7 +85,7 @@ fn init_rust(name: &str) -> Result<Exit, CommandError> {
         let _ = fs::remove_dir_all(folder);
         return Err(not_made(&path, &error));
     }
-    anstream::eprintln!(
+    say!(
         "{name}/ is a crate with a scenario to begin with. Try it, then change {name}/src/main.rs:\n\n  \
          cd {name}\n  \
          cargo run --release -- run --users 10 --duration 10s     against the built-in server; the report is in results/\n  \

@@ -77,7 +77,7 @@ pub fn preview(args: &PreviewArgs, program: Program) -> Result<Exit, CommandErro
                 "name another file: --html FILE",
             ))
         })?;
-        anstream::eprintln!("\n  page    {}", path.display());
+        say!("\n  page    {}", path.display());
     }
     Ok(Exit::Done)
 }

@@ -20,14 +20,14 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     let dir = ResultsDir::existing(&args.dir);
     write_all(&dir, &formats(&args.format), &report).map_err(|error| told(&error))?;
     for notice in run.notices() {
-        anstream::eprintln!("note: {notice}");
+        say!("note: {notice}");
     }
     if run.half_line() {
-        anstream::eprintln!("note: the last line of snapshots.jsonl is cut off and was left out");
+        say!("note: the last line of snapshots.jsonl is cut off and was left out");
     }
     let colour = std::io::stderr().is_terminal();
     let table = final_table(run.summary(), run.histograms(), Some(&args.dir), colour);
-    anstream::eprint!("{table}");
+    crate::say::text(&table);
     Ok(Exit::Done)
 }
 

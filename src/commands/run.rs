@@ -21,8 +21,10 @@ use crate::{
     target::EchoTarget,
 };
 use jiff::Timestamp;
-use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunSummary, Snapshot, VerdictLevel};
-use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, allowed_cpus, prepare};
+use loadforge_analysis::{
+    RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, Snapshot, VerdictLevel,
+};
+use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, allowed_cpus, hold_signals, prepare};
 use loadforge_reporter::{Format, Live, Report, ResultsDir, Series, final_table, write_all};
 use loadforge_scenarios::Origin;
 use std::{
@@ -82,6 +84,8 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         name,
         notes,
     };
+    // What is made from here on is taken away again when the run is called off before it has begun.
+    let held = hold_signals().map_err(|error| could_not(&error))?;
     let results = open_results(&intent.output, &crowd.name, now)?;
     let place = results.as_ref().map(|dir| dir.path().to_owned());
     let measured =
@@ -104,6 +108,7 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         }
         Err(error) => {
             discard(place);
+            drop(held);
             Err(error)
         }
     }
@@ -116,6 +121,14 @@ fn without_target(how: &str) -> CommandError {
             "the built-in target {how} during the run: the figures are those of a server that was not there"
         ),
         "run it again; if this comes back, look in the system's log for who ends it (short of memory?)",
+    ))
+}
+
+/// A run that lost every worker was not carried out, whatever its figures are.
+fn without_workers() -> CommandError {
+    CommandError::could_not_run(Complaint::new(
+        "every worker was lost: the figures end there",
+        "the report tells when and how each ended; if this comes back, look in the system's log for who ends them (short of memory?)",
     ))
 }
 
@@ -143,7 +156,10 @@ fn conclude(
     } else {
         let dir = kept.results.as_ref().map(ResultsDir::path);
         let colour = std::io::stderr().is_terminal();
-        anstream::eprint!("\n{}", final_table(&summary, histograms, dir, colour));
+        crate::say::text(&format!(
+            "\n{}",
+            final_table(&summary, histograms, dir, colour)
+        ));
     }
     match written {
         Err(error) if end.killed => Err(CommandError {
@@ -152,6 +168,7 @@ fn conclude(
         }),
         Err(error) => Err(error),
         Ok(()) if end.killed => Ok(Exit::SecondSignal),
+        Ok(()) if end.outcome == RunOutcome::Aborted => Err(without_workers()),
         Ok(()) => Ok(exit_of(&summary, intent.allow_invalid)),
     }
 }
@@ -343,7 +360,7 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
     if intent.display == Display::Quiet {
         return;
     }
-    anstream::eprintln!(
+    say!(
         "{}: {} for {}, {} to {}",
         info.name,
         info.load,
@@ -355,10 +372,10 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
         info.origins.join(", ")
     );
     for note in &info.notes {
-        anstream::eprintln!("note: {note}");
+        say!("note: {note}");
     }
     if intent.display == Display::Verbose {
-        anstream::eprintln!(
+        say!(
             "workers on CPUs {}, records by {}, sockets by {}, seed {}",
             cpus::list(&info.cpus),
             info.transport,
@@ -367,7 +384,7 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
         );
         for (origin, addresses) in info.origins.iter().zip(&resolved.addresses) {
             let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            anstream::eprintln!("{origin} is at {}", mask.apply(&addresses.join(", ")));
+            say!("{origin} is at {}", mask.apply(&addresses.join(", ")));
         }
     }
 }
@@ -440,7 +457,12 @@ fn write_results(
             .iter()
             .filter(|format| **format != Format::Json),
     );
-    let reports = write_all(dir, &formats, report).err();
+    let reports = formats.iter().filter_map(|format| {
+        // Whoever ends the program now finds each file whole or not there.
+        let _whole = hold_signals();
+        write_all(dir, std::slice::from_ref(format), report).err()
+    });
+    let reports: Vec<_> = reports.collect();
     let missed = dir.missed_seconds();
     let mut told: Vec<String> = Vec::new();
     if let Some(error) = dir.take_error() {
@@ -452,7 +474,8 @@ fn write_results(
             }
         ));
     }
-    told.extend(reports.map(|error| format!("error: a report is missing: {error}")));
+    let missing = reports.iter();
+    told.extend(missing.map(|error| format!("error: a report is missing: {error}")));
     if told.is_empty() {
         Ok(())
     } else {
@@ -469,7 +492,7 @@ fn tell_missed(summary: &RunSummary) {
         .map(|threshold| threshold.expr.as_str())
         .collect();
     if !missed.is_empty() {
-        anstream::eprintln!("not met: {}", missed.join("; "));
+        say!("not met: {}", missed.join("; "));
     }
 }
 

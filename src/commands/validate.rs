@@ -60,19 +60,19 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     // Scenarios side by side often share a target; each is named once, where it comes first.
     let mut seen = HashSet::new();
     targets.retain(|target| seen.insert(target.clone()));
-    anstream::eprintln!("{}: good", args.file.display());
-    anstream::eprintln!(
+    say!("{}: good", args.file.display());
+    say!(
         "  load        {} for {}",
         aim.mask.apply(&load.words()),
         time_words(load.duration)
     );
-    anstream::eprintln!("  target      {}", targets.join(", "));
-    anstream::eprintln!("  endpoints   {}", aim.mask.apply(&names(&aim.endpoints())));
+    say!("  target      {}", targets.join(", "));
+    say!("  endpoints   {}", aim.mask.apply(&names(&aim.endpoints())));
     for threshold in &aim.thresholds {
-        anstream::eprintln!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
+        say!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
     }
     for note in aim.notes.iter().chain(&load.unseen()) {
-        anstream::eprintln!("  note        {}", aim.mask.apply(note));
+        say!("  note        {}", aim.mask.apply(note));
     }
     match (args.dry_run, args.once) {
         (true, _) => rehearse(aim, How::Dry, &known),

@@ -11,8 +11,9 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::Value;
 use std::{fs, process::Command};
-use tempfile::tempdir;
+use tempfile::{TempDir, tempdir};
 
 #[test]
 fn a_killed_supervisor_leaves_no_process_and_no_memory_and_its_run_can_be_reported() {
@@ -58,52 +59,112 @@ fn a_killed_supervisor_leaves_no_process_and_no_memory_and_its_run_can_be_report
     assert!(results.join("report.html").exists());
 }
 
-#[test]
-fn a_killed_worker_does_not_end_the_run_and_is_in_the_report() {
-    if cpus() < 2 {
-        eprintln!("skipped: two workers need two CPUs");
-        return;
+/// A run of two workers, and its server.
+struct Pair {
+    dir: TempDir,
+    echo: Echo,
+    run: Running,
+}
+
+impl Pair {
+    /// Starts it with this load; `None` where there is one CPU alone.
+    fn start(load: &[&str]) -> Option<Pair> {
+        if cpus() < 2 {
+            eprintln!("skipped: two workers need two CPUs");
+            return None;
+        }
+        let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
+        let url = echo.url();
+        let words = ["run", &url, "--workers", "2", "--transport", "shm"];
+        let run = Running::start(loadforge().current_dir(dir.path()).args(words).args(load));
+        let pair = Pair { dir, echo, run };
+        eventually("the first requests", || {
+            (pair.echo.requests() > 20).then_some(())
+        });
+        assert_eq!(workers_of(pair.run.pid()).len(), 2);
+        Some(pair)
     }
-    let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
-    let words = [
-        "run",
-        &echo.url(),
-        "--duration",
-        "4s",
-        "--users",
-        "8",
-        "--workers",
-        "2",
-        "--transport",
-        "shm",
-    ];
-    let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
-    eventually("the first requests", || {
-        (echo.requests() > 20).then_some(())
-    });
-    let workers = workers_of(run.pid());
-    assert_eq!(workers.len(), 2);
-    kill(Pid::from_raw(workers[0]), Signal::SIGKILL).expect("it is our run's worker");
-    let at_death = echo.requests();
-    assert_eq!(run.wait().code(), Some(0), "{}", run.said());
-    let summary = summary(dir.path());
-    assert_balanced(&summary);
-    assert_eq!(summary["outcome"], "completed");
-    assert_eq!(summary["generator"]["workers_lost"], 1);
-    assert_eq!(summary["verdict"]["level"], "SUSPECT", "{summary}");
-    // What the dead worker had sent and not recorded is told as unknown; the server knows whether it arrived.
-    let (known, sent) = (
-        count(&summary, "ok") + count(&summary, "failed"),
-        count(&summary, "sent"),
+
+    /// Sends a signal to its first worker; gives how many requests the server had answered then.
+    fn hit(&self, signal: Signal) -> u64 {
+        let worker = workers_of(self.run.pid())[0];
+        let hit = || kill(Pid::from_raw(worker), signal).expect("it is our run's worker");
+        hit();
+        if signal == Signal::SIGSEGV {
+            // Rust's own handler takes the first for an overflow of the stack, and only a real fault comes again by itself.
+            eventually("its end", || {
+                let ends = !is_alive(worker);
+                if !ends {
+                    // It may be gone for good by now.
+                    let _ = kill(Pid::from_raw(worker), signal);
+                }
+                ends.then_some(())
+            });
+        }
+        self.echo.requests()
+    }
+
+    /// Waits for the end of a run that lost one worker: it is whole, tells so, and the server's count is within what it does
+    /// not know. Gives the summary.
+    fn end(mut self, at_death: u64, verdict: (i32, &str), words: &str) -> Value {
+        let (code, level) = verdict;
+        assert_eq!(self.run.wait().code(), Some(code), "{}", self.run.said());
+        let summary = summary(self.dir.path());
+        assert_balanced(&summary);
+        assert_eq!(summary["outcome"], "completed");
+        assert_eq!(summary["generator"]["workers_lost"], 1);
+        assert_eq!(summary["verdict"]["level"], level, "{summary}");
+        let (known, sent) = (
+            count(&summary, "ok") + count(&summary, "failed"),
+            count(&summary, "sent"),
+        );
+        let served = self.echo.requests();
+        assert!(
+            known <= served && served <= sent,
+            "{known} <= {served} <= {sent}"
+        );
+        assert!(served > at_death, "the other worker went on");
+        let results = results_dir(self.dir.path()).unwrap();
+        assert_eq!(json(&results.join("run.json"))["workers"], 2);
+        let snapshots = fs::read_to_string(results.join("snapshots.jsonl")).unwrap();
+        let lost = snapshots.lines().find(|line| line.contains("worker_lost"));
+        let lost = lost.unwrap_or_else(|| panic!("no event of its loss in {snapshots}"));
+        assert!(lost.contains(words), "{words:?} in {lost}");
+        assert!(lost.contains("the other worker takes over"), "{lost}");
+        let report = fs::read_to_string(results.join("report.html")).unwrap();
+        assert!(report.contains(words), "the report tells it");
+        summary
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_or_crashes_does_not_end_the_run_and_is_in_the_report() {
+    for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGABRT] {
+        let Some(pair) = Pair::start(&["--duration", "2s", "--users", "8"]) else {
+            return;
+        };
+        let at_death = pair.hit(signal);
+        let words = format!("was killed by {}", signal.as_str());
+        pair.end(at_death, (0, "SUSPECT"), &words);
+    }
+}
+
+#[test]
+fn a_worker_that_is_stopped_is_named_then_ended_and_the_other_takes_over() {
+    let Some(pair) = Pair::start(&["--duration", "14s", "--rate", "100"]) else {
+        return;
+    };
+    let at_death = pair.hit(Signal::SIGSTOP);
+    // A third of all arrivals not sent says nothing about the server any more.
+    let summary = pair.end(
+        at_death,
+        (4, "INVALID"),
+        "gave no sign of life and was ended",
     );
-    let served = echo.requests();
-    assert!(
-        known <= served && served <= sent,
-        "{known} <= {served} <= {sent}"
-    );
-    assert!(served > at_death, "the other worker went on");
-    let run_json = json(&results_dir(dir.path()).unwrap().join("run.json"));
-    assert_eq!(run_json["workers"], 2);
+    // Its half of the arrivals of ten seconds at least: what it was to begin and did not.
+    let not_sent = count(&summary, "not_sent");
+    assert!((400..=700).contains(&not_sent), "{not_sent} of {summary}");
+    assert_eq!(count(&summary, "intended"), 1_400);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The exit codes, each brought about for real. 130 is in `signals.rs`.
 
 use crate::{
-    running::{Running, count, eventually, loadforge, run_in, summary, workers_of},
+    running::{Running, count, eventually, loadforge, results_dir, run_in, summary, workers_of},
     servers::{Echo, free_address},
 };
 use nix::{
@@ -108,7 +108,7 @@ fn without_the_preflight_a_target_that_refuses_is_a_run_full_of_errors() {
 }
 
 #[test]
-fn a_run_that_loses_all_its_workers_is_4() {
+fn a_run_that_loses_all_its_workers_is_1_and_has_its_report() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
     let words = [
         "run",
@@ -125,7 +125,11 @@ fn a_run_that_loses_all_its_workers_is_4() {
     for worker in workers_of(run.pid()) {
         kill(Pid::from_raw(worker), Signal::SIGKILL).expect("it is our run's worker");
     }
-    assert_eq!(run.wait().code(), Some(4), "{}", run.said());
+    let (code, said) = (run.wait().code(), run.said());
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("every worker was lost"), "{said}");
+    let results = results_dir(dir.path()).unwrap();
+    assert!(results.join("report.html").exists());
     let summary = summary(dir.path());
     assert_eq!(
         (&summary["outcome"], &summary["verdict"]["level"]),

@@ -17,5 +17,6 @@ mod runs;
 mod rust_scenarios;
 mod selftest;
 mod servers;
+mod signal_table;
 mod signals;
 mod truth_server;

@@ -2,12 +2,13 @@
 //! Neighbours: `mod.rs` reacts to what is seen here. The only file that forks.
 //! Invariant: a forked worker never returns into, unwinds through or exits over the supervisor's code.
 
+use super::signals::{END_SIGNALS, end_signals};
 use crate::worker::{Assignment, work};
 use nix::{
     sys::{
         eventfd::EventFd,
         prctl,
-        signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, signal, sigprocmask},
+        signal::{SigHandler, SigmaskHow, Signal, kill, signal, sigprocmask},
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{ForkResult, Pid, dup2_stderr, fork, getpid, getppid, pipe2},
@@ -21,13 +22,6 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// The signals that mean "end": a terminal's Ctrl-C reaches the whole process group.
-pub const END_SIGNALS: [Signal; 4] = [
-    Signal::SIGINT,
-    Signal::SIGHUP,
-    Signal::SIGQUIT,
-    Signal::SIGTERM,
-];
 /// Lines of a worker's error stream that are passed on; the rest is read and dropped.
 const MOST_LINES: u32 = 50;
 
@@ -261,11 +255,6 @@ fn become_worker(assignment: Assignment, bell: &EventFd, errors: &OwnedFd, super
 fn leave(code: i32) -> ! {
     // SAFETY: `_exit` ends the process at once and touches no memory of ours.
     unsafe { libc::_exit(code) }
-}
-
-/// The end signals as a set.
-pub fn end_signals() -> SigSet {
-    END_SIGNALS.into_iter().collect()
 }
 
 fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {

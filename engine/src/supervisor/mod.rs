@@ -8,7 +8,10 @@ mod crew;
 mod health;
 mod machine;
 mod places;
+mod signals;
 mod words;
+
+pub use signals::{HeldSignals, hold_signals};
 
 use crate::{
     clock::{Epoch, monotonic_ns},
@@ -17,21 +20,19 @@ use crate::{
     worker::{Assignment, WorkerEnds, arrivals_seed, schedule::arrivals_owed},
 };
 use aggregator::{Aggregator, Asked, Notice};
-use crew::{Ended, Member, end_signals};
+use crew::{Ended, Member};
 use crossbeam::channel::{Sender, unbounded};
 use health::Health;
 use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome, Snapshot};
 use loadforge_ring::{RunPhase, Share, Transport, TransportKind, WorkerState};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
-    sys::{
-        eventfd::{EfdFlags, EventFd},
-        signal::{SigHandler, SigmaskHow, Signal, signal, sigprocmask},
-    },
+    sys::eventfd::{EfdFlags, EventFd},
 };
+use signals::Signals;
 use std::{
-    io::{self, Read},
-    os::{fd::AsFd, unix::net::UnixStream},
+    io,
+    os::fd::AsFd,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
@@ -47,10 +48,10 @@ const READY_WITHIN_NS: u64 = 5_000_000_000;
 const LEAVE_WITHIN_NS: u64 = 1_500_000_000;
 /// A worker whose heartbeat is this old is stuck.
 const STUCK_AFTER_NS: u64 = 3_000_000_000;
+/// A worker whose heartbeat is this old is ended, if there are others to take over its share of the load.
+const GIVEN_UP_AFTER_NS: u64 = 10_000_000_000;
 /// The longest the dispatcher sleeps.
 const TICK_NS: u64 = 20_000_000;
-/// The signals that the dispatcher answers to.
-const ANSWERED: [Signal; 2] = [Signal::SIGINT, Signal::SIGTERM];
 
 /// Why a run could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +81,8 @@ pub struct RunEnd {
 
 impl Prepared {
     /// Carries the plan out. `observe` is called once, after the fork, and may start threads; the channel it returns
-    /// gets a snapshot a second and is dropped when the run is over. One process is one run: afterwards signals do what
-    /// they do by default, and a second run in the same process would not be asked to drain.
+    /// gets a snapshot a second and is dropped when the run is over. One process is one run: afterwards the second signal
+    /// does what it does by default, and a second run in the same process would not be asked to drain.
     ///
     /// # Errors
     /// When workers cannot be started, or none gets ready.
@@ -89,7 +90,7 @@ impl Prepared {
         let mut dispatcher = Dispatcher::start(&self)?;
         let watchers = observe();
         let ran = dispatcher.run(&self, watchers);
-        restore_default_signals();
+        dispatcher.signals.leave();
         ran
     }
 
@@ -116,14 +117,25 @@ impl Prepared {
     }
 }
 
+/// What has come of a worker's silence so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    /// It gives signs of life.
+    None,
+    /// It was told.
+    Told,
+    /// The worker was ended for it.
+    GivenUp,
+}
+
 /// Puts every event of a run in one order and decides.
 struct Dispatcher {
     crew: Vec<Member>,
     transport: Transport,
     epoch: Epoch,
-    signals: UnixStream,
-    presses: u32,
-    stuck: Vec<bool>,
+    signals: Signals,
+    /// By worker: how long it has been since it gave a sign of life.
+    silences: Vec<Silence>,
     /// By worker: the shares of the load it has borne, one after another.
     shares: Vec<Vec<Share>>,
     /// What workers wrote to their error streams before the run began.
@@ -144,9 +156,7 @@ impl Dispatcher {
     /// press of Ctrl-C once per process.
     fn start(prepared: &Prepared) -> Result<Dispatcher, RunError> {
         let transport = prepared.transport.clone();
-        let mut earlier = nix::sys::signal::SigSet::empty();
-        let block = SigmaskHow::SIG_BLOCK;
-        sigprocmask(block, Some(&end_signals()), Some(&mut earlier)).map_err(io::Error::from)?;
+        let held = hold_signals()?;
         let mut crew = Vec::new();
         for worker in 0..transport.workers() {
             let bell = Arc::new(
@@ -159,21 +169,16 @@ impl Dispatcher {
                 TransportKind::Channel => Member::spawn(assignment, bell)?,
             });
         }
-        let (signals, writer) = UnixStream::pair()?;
-        signals.set_nonblocking(true)?;
-        for signal in ANSWERED {
-            signal_hook::low_level::pipe::register(signal as i32, writer.try_clone()?)?;
-        }
-        sigprocmask(SigmaskHow::SIG_SETMASK, Some(&earlier), None).map_err(io::Error::from)?;
+        drop(held);
+        let signals = Signals::listen()?;
         Ok(Dispatcher {
-            stuck: vec![false; crew.len()],
+            silences: vec![Silence::None; crew.len()],
             shares: vec![Vec::new(); crew.len()],
             said_at_start: Vec::new(),
             crew,
             transport,
             epoch: Epoch::new(0),
             signals,
-            presses: 0,
             notices: None,
             aggregator: None,
             outcome: RunOutcome::Completed,
@@ -201,8 +206,8 @@ impl Dispatcher {
         let mut words: Vec<String> = Vec::new();
         loop {
             self.sleep(1_000_000);
-            self.count_presses();
-            if self.presses > 0 {
+            self.signals.hear();
+            if self.signals.asked > 0 {
                 return Err(RunError::Signalled);
             }
             let late = monotonic_ns() > deadline_ns;
@@ -342,17 +347,10 @@ impl Dispatcher {
         let _ = poll(&mut fds, PollTimeout::from(milliseconds));
     }
 
-    fn count_presses(&mut self) {
-        let mut bytes = [0; 16];
-        while let Ok(count @ 1..) = self.signals.read(&mut bytes) {
-            self.presses += count as u32;
-        }
-    }
-
     fn answer_signals(&mut self, graceful_stop: Duration) {
-        let before = self.presses;
-        self.count_presses();
-        if self.presses == before {
+        let before = self.signals.asked;
+        self.signals.hear();
+        if self.signals.asked == before {
             return;
         }
         if before == 0 && self.transport.control().phase() == RunPhase::Running {
@@ -360,7 +358,7 @@ impl Dispatcher {
             self.drain("a signal", graceful_stop);
         }
         // A signal while the planned end drains counts as the first of two, too.
-        if self.presses >= 2 {
+        if self.signals.asked >= 2 {
             self.outcome = RunOutcome::Interrupted;
             self.killed = true;
             self.transport.control().set_phase(RunPhase::Ending);
@@ -381,24 +379,44 @@ impl Dispatcher {
             }
             if ended {
                 if let Some(Ended::Badly(how)) = self.crew[worker].ended.clone() {
+                    let how = match self.silences[worker] {
+                        Silence::GivenUp => "gave no sign of life and was ended".to_owned(),
+                        _ => how,
+                    };
                     self.take_over(plan, worker, &how);
                 }
                 continue;
             }
             let control = self.transport.worker(worker);
             let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
-            let is_stuck = control.state() == WorkerState::Running
-                && self.crew[worker].ended.is_none()
-                && silent_ns > STUCK_AFTER_NS + own_delay_ns;
-            if is_stuck && !self.stuck[worker] {
-                let cpu = self.crew[worker].cpu;
-                let text = format!(
-                    "worker {worker} (CPU {cpu}) has given no sign of life for {:.1} s",
-                    silent_ns as f64 / 1e9
-                );
-                self.tell(EventKind::WorkerStuck, text);
+            if control.state() == WorkerState::Running && self.crew[worker].ended.is_none() {
+                self.mind_silence(worker, silent_ns.saturating_sub(own_delay_ns));
             }
-            self.stuck[worker] = is_stuck;
+        }
+    }
+
+    /// Tells when a worker is stuck, and ends it when it stays so: then the others can take over. The last one is left alone,
+    /// since a run that may come back is better than none.
+    fn mind_silence(&mut self, worker: usize, silent_ns: u64) {
+        if silent_ns <= STUCK_AFTER_NS {
+            self.silences[worker] = Silence::None;
+        } else if self.silences[worker] == Silence::None {
+            self.silences[worker] = Silence::Told;
+            let cpu = self.crew[worker].cpu;
+            let text = format!(
+                "worker {worker} (CPU {cpu}) has given no sign of life for {:.1} s",
+                silent_ns as f64 / 1e9
+            );
+            self.tell(EventKind::WorkerStuck, text);
+        }
+        let member = &self.crew[worker];
+        let others = self.crew.iter().enumerate();
+        let is_last = others
+            .filter(|(other, _)| *other != worker)
+            .all(|(other, member)| member.ended.is_some() || self.silences[other] != Silence::None);
+        if silent_ns > GIVEN_UP_AFTER_NS && member.is_process() && !is_last {
+            member.kill();
+            self.silences[worker] = Silence::GivenUp;
         }
     }
 
@@ -529,14 +547,5 @@ impl Dispatcher {
             // An aggregator that panicked is found out when it is joined.
             let _ = notices.send(notice);
         }
-    }
-}
-
-/// After the run a signal does what it does to any program: reports are being written, and a person who is tired of
-/// waiting shall not have to wait.
-fn restore_default_signals() {
-    for signal_number in ANSWERED {
-        // SAFETY: the default action installs no handler code.
-        let _ = unsafe { signal(signal_number, SigHandler::SigDfl) };
     }
 }

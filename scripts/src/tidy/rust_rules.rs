@@ -17,10 +17,6 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
         "fork, and the pipe that carries a worker's words",
     ),
     (
-        "engine/src/supervisor/mod.rs",
-        "a signal back to its default action",
-    ),
-    (
         "engine/src/wire/epoll/wait.rs",
         "epoll_pwait2 waits to the nanosecond; nix has no face for it",
     ),
