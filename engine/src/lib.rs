@@ -3,8 +3,8 @@
 //! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
 //! works), `wire/` (sockets) and `http1/` (bytes), in this order. `trial.rs` stands apart: one user, for a look.
 //!
-//! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`
-//! and `supervisor/crew.rs`; each block says why.
+//! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
+//! `supervisor/crew.rs` and `supervisor/watch.rs`; each block says why.
 
 mod clock;
 mod cpus;

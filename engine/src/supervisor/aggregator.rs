@@ -133,6 +133,7 @@ impl Aggregator {
             let now_ns = self.epoch.now_ns();
             if finishing {
                 self.drain(u64::MAX);
+                self.health.look_again();
                 self.close_window(now_ns.max(self.closed_ns + 1));
                 return self.fold;
             }

@@ -72,9 +72,10 @@ fn all_of(
             ..Asked::default()
         },
         Health::new(
-            vec![std::process::id() as i32; transport.workers()],
-            vec![0; transport.workers()],
-        ),
+            &vec![std::process::id() as i32; transport.workers()],
+            &vec![0; transport.workers()],
+        )
+        .expect("a thread"),
         inbox,
         watchers,
     );

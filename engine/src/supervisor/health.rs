@@ -1,24 +1,20 @@
 //! How the generator itself is doing, measured from the supervisor. Neighbours: `aggregator.rs` asks once a window.
 //! Invariant: reading a worker's figures never waits for the worker.
 
-use super::machine::MachineCounts;
+use super::watch::{Look, Watch};
 use crate::clock::{monotonic_ns, process_cpu_ns};
 use loadforge_analysis::GeneratorWindow;
 use loadforge_ring::{Transport, TransportKind, WorkerState};
-use procfs::process::Process;
-use std::sync::atomic::Ordering;
+use std::{io, sync::atomic::Ordering};
 
 /// A heartbeat this late counts as missed.
 const MISSED_AFTER_NS: u64 = 1_000_000_000;
-/// Memory and descriptors are read every so many windows: the kernel walks all pages for it.
-const MEMORY_EVERY: u32 = 5;
 
 /// Measures workers window by window.
 pub struct Health {
-    /// By worker: its process, or the supervisor's own for threads.
-    pids: Vec<i32>,
-    /// By worker: the CPU it is pinned to.
-    cpus: Vec<u32>,
+    watch: Watch,
+    /// What it had seen when the last window was measured.
+    seen: Look,
     /// By worker: it had gone before the window began.
     gone: Vec<bool>,
     cpu_ns: Vec<u64>,
@@ -28,19 +24,20 @@ pub struct Health {
     starvations: u64,
     overflows: u64,
     lost_others: u64,
-    machine: MachineCounts,
-    windows: u32,
     measured_ns: u64,
 }
 
 impl Health {
-    /// Nothing measured yet; `pids` are the workers' processes, `cpus` where they are pinned.
-    pub fn new(pids: Vec<i32>, cpus: Vec<u32>) -> Health {
+    /// Nothing measured yet; `pids` are the workers' processes (the supervisor's own for threads), `cpus` where they are pinned.
+    ///
+    /// # Errors
+    /// When there is no thread left to watch them.
+    pub fn new(pids: &[i32], cpus: &[u32]) -> io::Result<Health> {
         let workers = pids.len();
-        Health {
-            machine: MachineCounts::look(&pids, &cpus),
-            pids,
-            cpus,
+        let watch = Watch::start(pids, cpus)?;
+        Ok(Health {
+            seen: watch.last(),
+            watch,
             gone: vec![false; workers],
             cpu_ns: vec![0; workers],
             spin_ns: vec![0; workers],
@@ -49,9 +46,13 @@ impl Health {
             starvations: 0,
             overflows: 0,
             lost_others: 0,
-            windows: 0,
             measured_ns: monotonic_ns(),
-        }
+        })
+    }
+
+    /// Looks at processes and machine once more, for the last window.
+    pub fn look_again(&self) {
+        self.watch.look_again();
     }
 
     /// The figures since the last call, over a window of `length_s` seconds; `is_lost` knows the workers that died.
@@ -110,43 +111,14 @@ impl Health {
             0
         };
         window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
-        self.machine
-            .measure(&self.living(), &self.cpus, length_s, &mut window);
-        // Often at first, so that a short run has them, too.
-        if self.windows < 2 * MEMORY_EVERY || self.windows.is_multiple_of(MEMORY_EVERY) {
-            window.memory_bytes = self.processes().filter_map(proportional_set_bytes).sum();
-            window.descriptors = self.processes().filter_map(descriptors).sum();
-        }
-        self.windows += 1;
+        let look = self.watch.last();
+        let apart_s = look.at_ns.saturating_sub(self.seen.at_ns) as f64 / 1e9;
+        self.seen
+            .machine
+            .compare(&look.machine, apart_s, &mut window);
+        window.memory_bytes = look.memory_bytes;
+        window.descriptors = look.descriptors;
+        self.seen = look;
         window
     }
-
-    /// The processes of workers that are alive.
-    fn living(&self) -> Vec<i32> {
-        let living = self.pids.iter().zip(&self.gone).filter(|(_, gone)| !**gone);
-        living.map(|(pid, _)| *pid).collect()
-    }
-
-    /// The supervisor and its living workers, each process once.
-    fn processes(&self) -> impl Iterator<Item = i32> {
-        let own = std::process::id() as i32;
-        let others = self.living().into_iter().filter(move |pid| *pid != own);
-        std::iter::once(own).chain(others)
-    }
-}
-
-fn proportional_set_bytes(pid: i32) -> Option<u64> {
-    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
-    rollup
-        .memory_map_rollup
-        .0
-        .first()?
-        .extension
-        .map
-        .get("Pss")
-        .copied()
-}
-
-fn descriptors(pid: i32) -> Option<u64> {
-    Some(Process::new(pid).ok()?.fd_count().ok()? as u64)
 }

@@ -1,12 +1,13 @@
 //! What the machine did to the workers: CPU taken by the hypervisor or by other programs, TCP segments sent again.
-//! Neighbours: `health.rs` asks once a window. Invariant: what /proc does not tell counts as 0, so that a strange
+//! Neighbours: `watch.rs` looks, `health.rs` compares two looks. Invariant: what /proc does not tell counts as 0, so that a strange
 //! kernel stops no run.
 
 use loadforge_analysis::GeneratorWindow;
 use procfs::{CurrentSI, KernelStats, ProcResult, process::Process};
 use std::collections::BTreeMap;
 
-/// Counts since the machine's or the process's start, as of the last look.
+/// Counts since the machine's or the process's start, as of one look.
+#[derive(Clone)]
 pub struct MachineCounts {
     /// By worker: time stolen from its CPU, in ticks.
     stolen: Vec<u64>,
@@ -28,27 +29,19 @@ impl MachineCounts {
         }
     }
 
-    /// Writes what was added since the last look, over `length_s` seconds, into the window.
-    pub fn measure(
-        &mut self,
-        pids: &[i32],
-        cpus: &[u32],
-        length_s: f64,
-        window: &mut GeneratorWindow,
-    ) {
-        let now = MachineCounts::look(pids, cpus);
+    /// Writes what was added between these counts and later ones, `length_s` seconds apart, into the window.
+    pub fn compare(&self, later: &MachineCounts, length_s: f64, window: &mut GeneratorWindow) {
         let ticks = procfs::ticks_per_second() as f64 * length_s.max(1e-3);
-        let steal = now.stolen.iter().zip(&self.stolen);
+        let steal = later.stolen.iter().zip(&self.stolen);
         window.steal_percent = steal
-            .map(|(now, before)| now.saturating_sub(*before) as f64 / ticks * 100.0)
+            .map(|(later, before)| later.saturating_sub(*before) as f64 / ticks * 100.0)
             .collect();
-        let more = now.involuntary.iter().map(|(pid, count)| {
+        let more = later.involuntary.iter().map(|(pid, count)| {
             let before = self.involuntary.get(pid).copied().unwrap_or(*count);
             count.saturating_sub(before)
         });
         window.involuntary_switches = more.sum();
-        window.retransmits = now.retransmits.saturating_sub(self.retransmits);
-        *self = now;
+        window.retransmits = later.retransmits.saturating_sub(self.retransmits);
     }
 }
 

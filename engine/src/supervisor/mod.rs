@@ -9,6 +9,7 @@ mod health;
 mod machine;
 mod places;
 mod signals;
+mod watch;
 mod words;
 
 pub use signals::{HeldSignals, hold_signals};
@@ -250,9 +251,9 @@ impl Dispatcher {
             self.epoch,
             Asked::by(&prepared.plan),
             Health::new(
-                self.crew.iter().map(Member::pid).collect(),
-                prepared.plan.cpus.clone(),
-            ),
+                &self.crew.iter().map(Member::pid).collect::<Vec<_>>(),
+                &prepared.plan.cpus,
+            )?,
             inbox,
             watchers,
         );

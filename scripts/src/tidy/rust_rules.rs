@@ -13,6 +13,10 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
         "one clock_gettime a stamp: the safe face costs a Result on the hot path",
     ),
     (
+        "engine/src/supervisor/watch.rs",
+        "the system call that lowers the claim of one thread to a CPU",
+    ),
+    (
         "engine/src/supervisor/crew.rs",
         "fork, and the pipe that carries a worker's words",
     ),

@@ -1,0 +1,165 @@
+//! Looks at what /proc tells of the workers and of the machine, in a thread that gives way to everybody: walking the pages of a
+//! process takes milliseconds, and a worker that shares its CPU would be late by them. Neighbours: `health.rs` takes the last look
+//! once a window. Invariant: whoever asks never waits for a look.
+
+use super::machine::MachineCounts;
+use crate::clock::monotonic_ns;
+use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
+use procfs::process::Process;
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Memory is read at so many looks from the first on, so that a short run has it, and then at one in `MEMORY_EVERY`.
+const MEMORY_FIRST: u32 = 10;
+/// See `MEMORY_FIRST`.
+const MEMORY_EVERY: u32 = 5;
+/// The least claim to a CPU that a thread can have.
+const LEAST_CLAIM: i32 = 19;
+
+/// What was seen.
+#[derive(Clone)]
+pub struct Look {
+    /// When, on CLOCK_MONOTONIC.
+    pub at_ns: u64,
+    /// Counts of the machine and of the processes.
+    pub machine: MachineCounts,
+    /// Proportional set size of all processes together, as last read; 0 before.
+    pub memory_bytes: u64,
+    /// Open descriptors of all processes together.
+    pub descriptors: u64,
+}
+
+/// Whom it looks at.
+#[derive(Clone)]
+struct Watched {
+    /// The supervisor and the workers, each process once.
+    pids: Vec<i32>,
+    cpus: Vec<u32>,
+}
+
+/// The thread, and what it saw last; it ends when this is dropped.
+pub struct Watch {
+    watched: Watched,
+    last: Arc<Mutex<Look>>,
+    _ends: Sender<()>,
+}
+
+impl Watch {
+    /// Begins to look at these workers' processes and at the CPUs that they are pinned to.
+    ///
+    /// # Errors
+    /// When there is no thread left.
+    pub fn start(workers: &[i32], cpus: &[u32]) -> io::Result<Watch> {
+        let mut pids = vec![std::process::id() as i32];
+        pids.extend(workers);
+        pids.sort_unstable();
+        pids.dedup();
+        let watched = Watched {
+            pids,
+            cpus: cpus.to_vec(),
+        };
+        let last = Arc::new(Mutex::new(watched.look(None, false)));
+        let (ends, ended) = bounded(0);
+        let (its_watched, its_last) = (watched.clone(), Arc::clone(&last));
+        thread::Builder::new().name("watch".into()).spawn(move || {
+            give_way();
+            let mut looks = 0;
+            while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                let has_memory = looks < MEMORY_FIRST || u32::is_multiple_of(looks, MEMORY_EVERY);
+                let look = its_watched.look(Some(&locked(&its_last).clone()), has_memory);
+                *locked(&its_last) = look;
+                looks += 1;
+            }
+        })?;
+        Ok(Watch {
+            watched,
+            last,
+            _ends: ends,
+        })
+    }
+
+    /// What was seen last.
+    pub fn last(&self) -> Look {
+        locked(&self.last).clone()
+    }
+
+    /// Looks here and now: the run is over, and nobody is disturbed.
+    pub fn look_again(&self) {
+        let look = self.watched.look(Some(&self.last()), true);
+        *locked(&self.last) = look;
+    }
+}
+
+impl Watched {
+    fn look(&self, before: Option<&Look>, has_memory: bool) -> Look {
+        let processes = || self.pids.iter().copied();
+        let memory_bytes: u64 = match has_memory {
+            true => processes().filter_map(proportional_set_bytes).sum(),
+            false => before.map_or(0, |look| look.memory_bytes),
+        };
+        Look {
+            at_ns: monotonic_ns(),
+            machine: MachineCounts::look(&self.pids, &self.cpus),
+            memory_bytes,
+            descriptors: processes().filter_map(descriptors).sum(),
+        }
+    }
+}
+
+fn locked(last: &Mutex<Look>) -> std::sync::MutexGuard<'_, Look> {
+    last.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The calling thread yields its CPU to whoever wants it. Where that is refused, it does not.
+fn give_way() {
+    // SAFETY: plain numbers; 0 means the calling thread.
+    unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST_CLAIM) };
+}
+
+fn proportional_set_bytes(pid: i32) -> Option<u64> {
+    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
+    rollup
+        .memory_map_rollup
+        .0
+        .first()?
+        .extension
+        .map
+        .get("Pss")
+        .copied()
+}
+
+fn descriptors(pid: i32) -> Option<u64> {
+    Some(Process::new(pid).ok()?.fd_count().ok()? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_on_demand_sees_this_process_and_leaves_out_who_is_gone() {
+        let own = std::process::id() as i32;
+        let watch = Watch::start(&[own, i32::MAX], &[0]).expect("a thread");
+        assert_eq!(
+            watch.last().memory_bytes,
+            0,
+            "no pages walked before the run"
+        );
+        let before = watch.last().at_ns;
+        watch.look_again();
+        let look = watch.last();
+        assert!(look.at_ns > before);
+        assert!(look.memory_bytes > 100_000, "{}", look.memory_bytes);
+        assert!(look.descriptors > 2, "{}", look.descriptors);
+        let _file = std::fs::File::open("/proc/self/stat").expect("/proc");
+        watch.look_again();
+        // Other tests of this process open and close theirs.
+        assert!(watch.last().descriptors > 2);
+    }
+}
