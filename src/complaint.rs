@@ -2,6 +2,7 @@
 //! Neighbours: every file here makes them, `lib.rs` prints them. Invariant: a complaint carries a remedy.
 
 use crate::exit::Exit;
+use loadforge_reporter::printable;
 use std::fmt;
 
 /// One thing that is wrong, with its remedy.
@@ -66,9 +67,10 @@ impl CommandError {
     }
 }
 
-/// Prints an error to the standard error stream, its first words in red where there are colours.
+/// Prints an error to the standard error stream, its first words in red where there are colours. Names of files, hosts and servers
+/// are in it: none of them can write over the screen.
 pub fn print(error: &CommandError) {
-    for line in error.text.lines() {
+    for line in error.text.lines().map(printable) {
         match line.strip_prefix("error:") {
             Some(rest) => say!("\x1b[1;31merror\x1b[0m:{rest}"),
             None => say!("{line}"),

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod direction;
 pub mod format;
 mod html;
 mod preview;
@@ -28,4 +29,4 @@ pub use results::{
 };
 pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};
-pub use terminal::{Live, LiveMode, final_table, preview_terminal};
+pub use terminal::{Live, LiveMode, final_table, preview_terminal, printable};

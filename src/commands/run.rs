@@ -25,7 +25,9 @@ use loadforge_analysis::{
     RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, Snapshot, VerdictLevel,
 };
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, allowed_cpus, hold_signals, prepare};
-use loadforge_reporter::{Format, Live, Report, ResultsDir, Series, final_table, write_all};
+use loadforge_reporter::{
+    Format, Live, Report, ResultsDir, Series, final_table, printable, write_all,
+};
 use loadforge_scenarios::Origin;
 use std::{
     io::{IsTerminal, Write},
@@ -362,8 +364,8 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
     }
     say!(
         "{}: {} for {}, {} to {}",
-        info.name,
-        info.load,
+        printable(&info.name),
+        printable(&info.load),
         time_words(intent.load.duration),
         match info.workers {
             1 => "1 worker".to_owned(),
@@ -372,7 +374,7 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
         info.origins.join(", ")
     );
     for note in &info.notes {
-        say!("note: {note}");
+        say!("note: {}", printable(note));
     }
     if intent.display == Display::Verbose {
         say!(

@@ -8,6 +8,7 @@ mod deaths;
 mod doors;
 mod exit_codes;
 mod guide;
+mod hostile;
 mod import;
 mod loads;
 mod open_model;

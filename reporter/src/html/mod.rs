@@ -11,13 +11,14 @@ mod tables;
 
 pub use preview::preview_html;
 
+use crate::direction::{in_one_direction, turns_text};
 use crate::report::Report;
 use crate::results::ResultsError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use charts::Chart;
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, context, escape_formatter};
 use serde::Serialize;
 use tables::PageTables;
 
@@ -72,10 +73,8 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
         resources: charts::resources(report),
     };
     let plots = script_json(&charts.plots()).map_err(|error| fail(error.to_string()))?;
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let render = || {
-        environment
+        environment()
             .template_from_named_str("page.html", TEMPLATE)?
             .render(context! {
                 style => STYLE,
@@ -87,6 +86,19 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
             })
     };
     render().map_err(|error: minijinja::Error| fail(format!("{error:#}")))
+}
+
+/// What templates are rendered in: text is escaped, and cannot turn around what stands beside it.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if !value.is_safe() && text.contains(turns_text) => {
+            escape_formatter(out, state, &Value::from(in_one_direction(text)))
+        }
+        _ => escape_formatter(out, state, value),
+    });
+    environment
 }
 
 #[derive(Serialize)]

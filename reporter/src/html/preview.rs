@@ -2,15 +2,15 @@
 //! the script and the chart library of all pages. Invariant: it opens with no network, as the report does.
 
 use super::charts::{self, Chart};
-use super::{CHART_LIBRARY, NamedPlot, SCRIPT, STYLE, script_json};
+use super::{CHART_LIBRARY, NamedPlot, SCRIPT, STYLE, environment, script_json};
 use crate::format;
 use crate::preview::Curve;
 use crate::results::ResultsError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use loadforge_scenarios::PhaseSpan;
+use minijinja::context;
 use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, context};
 use std::time::Duration;
 
 const TEMPLATE: &str = include_str!("../../assets/preview.html");
@@ -67,10 +67,8 @@ fn page_of(
         })
         .collect();
     let plots = script_json(&plots).map_err(|error| fail(error.to_string()))?;
-    let mut environment = Environment::new();
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let render = || {
-        environment
+        environment()
             .template_from_named_str("preview.html", TEMPLATE)?
             .render(context! {
                 style => STYLE,

@@ -105,7 +105,12 @@ fn hostile_names_are_shown_and_never_run() {
         4
     );
     assert!(groups.contains("id=\"groups-chart\""));
-    assert!(page.contains("5 of these are of no request"));
+    assert!(page.contains("7 of these are of no request"));
+    assert!(page.contains("{{7*7}}"), "a template in a name is text");
+    assert!(
+        !page.contains(crate::direction::turns_text),
+        "nothing turns the page's text around"
+    );
     // Three scripts (charts, library, page) and not one more.
     assert_eq!(page.matches("<script").count(), 3);
     assert_eq!(page.matches("</script>").count(), 3);

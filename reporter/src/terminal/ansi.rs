@@ -1,6 +1,7 @@
 //! Text with colours as bytes for a terminal. Neighbours: `frame.rs` fills the buffers, `final_table.rs` colours words.
 //! Invariant: without colour no escape sequence is written, and text that came from outside never holds one.
 
+use crate::direction::in_one_direction;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -43,9 +44,11 @@ impl Sgr {
     }
 }
 
-/// Text without control characters, which a hostile server could use to write over the screen.
-pub(super) fn printable(text: &str) -> String {
-    text.chars()
+/// Text without control characters, which a hostile server could use to write over the screen, and without those that turn text
+/// around.
+pub fn printable(text: &str) -> String {
+    in_one_direction(text)
+        .chars()
         .map(|char| if char.is_control() { ' ' } else { char })
         .collect()
 }
@@ -187,9 +190,9 @@ mod tests {
 
     #[test]
     fn a_name_cannot_smuggle_an_escape_sequence_onto_the_screen() {
-        let fitted = fit("evil\x1b[2Jname\r\n", 20);
+        let fitted = fit("evil\x1b[2J\u{202e}name\r\n", 20);
         assert!(
-            !fitted.contains(|char: char| char.is_control()),
+            !fitted.contains(|char: char| char.is_control() || char == '\u{202e}'),
             "{fitted:?}"
         );
     }

@@ -14,6 +14,7 @@ mod frame;
 mod plain;
 mod preview;
 
+pub use ansi::printable;
 pub use final_table::final_table;
 pub use preview::preview_terminal;
 

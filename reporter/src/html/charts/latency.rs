@@ -3,6 +3,7 @@
 
 use super::axes::{Unit, WIDE, legend_layout, line, shade, time_axis, value_axis};
 use super::{Chart, measured, rounded, thinning_note, times, with_marks};
+use crate::direction::in_one_direction;
 use crate::report::Report;
 use crate::series::Quantiles;
 use crate::{format, words};
@@ -265,7 +266,8 @@ fn label_of(endpoint: &EndpointSummary) -> String {
 
 /// Plotly reads a few tags in text; as entities they are only characters.
 pub(super) fn plain_text(text: &str) -> String {
-    text.replace('&', "&amp;")
+    in_one_direction(text)
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
 }
