@@ -50,6 +50,8 @@ pub struct Intent {
     pub source_ips: Vec<IpAddr>,
     /// CPUs this process may use.
     pub cpus_allowed: usize,
+    /// How many CPUs the cgroup pays for, if it sets a quota.
+    pub cpu_quota: Option<f64>,
     /// How records travel.
     pub transport: TransportChoice,
     /// How sockets are driven.
@@ -91,6 +93,8 @@ pub enum Display {
 pub struct Here {
     /// CPUs this process may use, lowest first; at least one.
     pub cpus: Vec<u32>,
+    /// How many CPUs the cgroup pays for, if it sets a quota.
+    pub cpu_quota: Option<f64>,
     /// The seed where none was given.
     pub seed: u64,
 }
@@ -156,6 +160,7 @@ impl Intent {
             aggregator_cpu,
             source_ips: source_ips.unwrap_or_default(),
             cpus_allowed: here.cpus.len(),
+            cpu_quota: here.cpu_quota,
             transport: transport_choice(args.transport),
             wire: wire_choice(args.wire),
             overrides,

@@ -4,8 +4,8 @@
 use loadforge_analysis::Machine;
 use std::fs;
 
-/// Looks at this machine; `cpus_allowed` is what the engine may use of it.
-pub fn look(cpus_allowed: usize) -> Machine {
+/// Looks at this machine; `cpus_allowed` and `cpu_quota` are what the engine may use of it.
+pub fn look(cpus_allowed: usize, cpu_quota: Option<f64>) -> Machine {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     Machine {
         hostname: read("/proc/sys/kernel/hostname").trim().to_owned(),
@@ -13,6 +13,7 @@ pub fn look(cpus_allowed: usize) -> Machine {
         os: os_name(&read("/etc/os-release")),
         cpu_model: value_of(&read("/proc/cpuinfo"), "model name", ':'),
         cpus_allowed: cpus_allowed as u32,
+        cpu_quota,
         cpus_online: crate::cpus::parse_list(read("/sys/devices/system/cpu/online").trim())
             .map_or(0, |cpus| cpus.len() as u32),
         memory_bytes: memory_bytes(&read("/proc/meminfo")),

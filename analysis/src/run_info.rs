@@ -113,6 +113,9 @@ pub struct Machine {
     pub cpu_model: String,
     /// CPUs this process may use.
     pub cpus_allowed: u32,
+    /// How many CPUs the cgroup pays for, parents included; none without a quota.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_quota: Option<f64>,
     /// CPUs in the machine.
     pub cpus_online: u32,
     /// Memory in bytes.

@@ -190,6 +190,9 @@ pub struct GeneratorWindow {
     /// By worker: time that the hypervisor kept its CPU from this machine, in percent.
     #[serde(default)]
     pub steal_percent: Vec<f64>,
+    /// Time that used-up CPU quotas of this process's cgroups kept them from their CPUs, in ns, all CPUs together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub throttled_ns: u64,
     /// Times the kernel took the CPU from a worker that wanted to go on, all workers together.
     #[serde(default)]
     pub involuntary_switches: u64,

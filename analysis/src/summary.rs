@@ -289,6 +289,9 @@ pub struct GeneratorSummary {
     /// By worker: mean time that the hypervisor kept its CPU from this machine, in percent.
     #[serde(default)]
     pub steal_percent: Vec<f64>,
+    /// Time of the measured part that used-up CPU quotas of its cgroups kept the generator from its CPUs, in ms, all CPUs together.
+    #[serde(default)]
+    pub throttled_ms: f64,
     /// Times the kernel took the CPU from a worker that wanted to go on.
     #[serde(default)]
     pub involuntary_switches: u64,

@@ -29,6 +29,10 @@ pub const NOT_SENT_SHARE: f64 = 0.001;
 /// away, in slices of ms that look like the target's latencies.
 pub const STEAL_PERCENT: f64 = 5.0;
 
+/// Time that a used-up CPU quota took from the generator, in percent of the measured time of a worker, from which a run is SUSPECT:
+/// a quota is taken in slices of tens of ms, and at 1 % the p99 is made of them.
+pub const THROTTLED_PERCENT: f64 = 1.0;
+
 /// What the verdict needs beside the summary.
 #[derive(Clone, Debug)]
 pub struct JudgeFacts {
@@ -62,6 +66,7 @@ pub fn judge(summary: &RunSummary, facts: &JudgeFacts) -> Verdict {
         busy(summary, facts),
         lag(summary),
         steal(summary),
+        throttled(summary),
         lost(summary),
         lost_others(summary),
         unknown(summary),
@@ -298,6 +303,20 @@ fn steal(summary: &RunSummary) -> Reason {
         "the hypervisor gave CPU time of this machine to others: {} (at most {STEAL_PERCENT:.0} %); the waits this \
          makes are in the latencies; use a machine with CPUs of its own",
         workers.join(", ")
+    ))
+}
+
+/// What the kernel tells is the sum over all CPUs.
+fn throttled(summary: &RunSummary) -> Reason {
+    let held_ms = summary.generator.throttled_ms;
+    let workers = f64::from(summary.generator.workers.max(1));
+    let percent = held_ms / (summary.measured.seconds * 1e3 * workers).max(1.0) * 100.0;
+    if percent < THROTTLED_PERCENT {
+        return None;
+    }
+    suspect(format!(
+        "the container's CPU quota held the generator back for {held_ms:.0} ms ({percent:.0} % of its workers' time, less than \
+         {THROTTLED_PERCENT:.0} % may be): the waits this makes are in the latencies; give it a higher quota, or ask for less load"
     ))
 }
 

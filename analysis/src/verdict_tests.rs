@@ -43,9 +43,16 @@ fn give_up(run: &mut Run, arrivals: u64) {
     run.summary.measured.not_sent += arrivals;
 }
 
+/// A quota kept two workers from their CPUs so long of three seconds.
+fn held_back(run: &mut Run, ms: f64) {
+    run.summary.generator.workers = 2;
+    run.summary.measured.seconds = 3.0;
+    run.summary.generator.throttled_ms = ms;
+}
+
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 40] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 43] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -257,6 +264,27 @@ fn every_reason_has_its_level_and_its_words() {
             Open,
             Valid,
             |r| r.summary.generator.steal_percent = vec![4.9, 0.0],
+            "",
+        ),
+        (
+            "a used-up quota, 1 % of the time of two workers over three seconds",
+            Closed,
+            Suspect,
+            |r| held_back(r, 60.0),
+            "the container's CPU quota held the generator back for 60 ms (1 % of its workers' time, less than 1 % may be)",
+        ),
+        (
+            "a used-up quota, most of the time",
+            Open,
+            Suspect,
+            |r| held_back(r, 5_400.0),
+            "held the generator back for 5400 ms (90 % of its workers' time",
+        ),
+        (
+            "a quota that was hardly felt",
+            Open,
+            Valid,
+            |r| held_back(r, 59.0),
             "",
         ),
         (

@@ -6,6 +6,7 @@
 //! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
 //! `supervisor/crew.rs` and `supervisor/watch.rs`; each block says why.
 
+mod cgroup;
 mod clock;
 mod cpus;
 mod http1;
@@ -18,7 +19,7 @@ pub mod trial;
 mod wire;
 mod worker;
 
-pub use cpus::allowed_cpus;
+pub use cpus::{CpuLimits, allowed_cpus, cpu_limits};
 pub use plan::{MaxRate, Plan, PlanPart, TransportChoice, WireChoice};
 pub use prepare::prepare;
 pub use prepare::{PrepareError, Prepared};

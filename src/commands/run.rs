@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use loadforge_analysis::{
     RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, Snapshot, VerdictLevel,
 };
-use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, allowed_cpus, hold_signals, prepare};
+use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
 use loadforge_reporter::{
     Format, Live, Report, ResultsDir, Series, final_table, printable, write_all,
 };
@@ -46,14 +46,17 @@ pub fn run(args: &RunArgs, program: Program) -> Result<Exit, CommandError> {
     let now = Timestamp::now();
     // Any number will do as a seed; it stands in run.json, so that a run can be had again.
     let seed = now.as_nanosecond() as u64;
-    let (aim, intent) = Intent::read(
+    let limits = cpu_limits();
+    let (mut aim, intent) = Intent::read(
         args,
         &Here {
-            cpus: allowed_cpus(),
+            cpus: limits.cpus(),
+            cpu_quota: limits.quota,
             seed,
         },
         program,
     )?;
+    aim.notes.extend(limits.note());
     let mask = aim.mask.clone();
     carry_out(aim, &intent, now).map_err(|error| CommandError {
         text: mask.apply(&error.text),
@@ -298,12 +301,12 @@ fn plan(intent: &Intent, crowd: &Crowd) -> Plan {
             intent.cpus_allowed,
             intent.placement.workers.len(),
             crowd.resolved.is_local(),
-        ),
+        ) && intent.cpu_quota.is_none(),
     }
 }
 
 /// Spinning takes the CPU from whoever shares it: the supervisor where there is one CPU alone, a local target where no
-/// CPU is left to it by the workers.
+/// CPU is left to it by the workers. Under a CPU quota nobody spins: what spinning uses up is missing later.
 fn may_spin(cpus_allowed: usize, workers: usize, target_is_local: bool) -> bool {
     cpus_allowed > 1 && (!target_is_local || workers < cpus_allowed)
 }
@@ -353,7 +356,7 @@ fn run_info(
         target_is_local: resolved.is_local(),
         notes: notes.iter().map(|note| masked(note)).collect(),
         thresholds: intent.thresholds.iter().map(ToString::to_string).collect(),
-        machine: machine::look(intent.cpus_allowed),
+        machine: machine::look(intent.cpus_allowed, intent.cpu_quota),
     }
 }
 

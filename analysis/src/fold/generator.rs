@@ -17,6 +17,7 @@ pub(super) struct GeneratorFold {
     receive_starvations: u64,
     completion_overflows: u64,
     missed_heartbeats: u64,
+    throttled_ns: u64,
     involuntary_switches: u64,
     descriptors_peak: u64,
     retransmits: u64,
@@ -59,6 +60,7 @@ impl GeneratorFold {
         let under_load = !self.draining;
         self.draining = snapshot.phase == Phase::Draining;
         if under_load && measured {
+            self.throttled_ns += window.throttled_ns;
             self.add_workers(window, length_s);
         }
     }
@@ -90,6 +92,7 @@ impl GeneratorFold {
             cpu_percent: self.means(|worker| worker.cpu),
             spin_percent: self.means(|worker| worker.spin),
             steal_percent: self.means(|worker| worker.steal),
+            throttled_ms: self.throttled_ns as f64 / 1e6,
             supervisor_cpu_percent: mean(self.supervisor_cpu, self.seconds),
             peak_memory_bytes: self.peak_memory_bytes,
             ring_stalls: self.ring_stalls,

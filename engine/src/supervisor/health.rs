@@ -2,6 +2,7 @@
 //! Invariant: reading a worker's figures never waits for the worker.
 
 use super::watch::{Look, Watch};
+use crate::cgroup::CpuQuota;
 use crate::clock::{monotonic_ns, process_cpu_ns};
 use loadforge_analysis::GeneratorWindow;
 use loadforge_ring::{Transport, TransportKind, WorkerState};
@@ -24,6 +25,8 @@ pub struct Health {
     starvations: u64,
     overflows: u64,
     lost_others: u64,
+    quota: CpuQuota,
+    throttled_ns: u64,
     measured_ns: u64,
 }
 
@@ -35,9 +38,12 @@ impl Health {
     pub fn new(pids: &[i32], cpus: &[u32]) -> io::Result<Health> {
         let workers = pids.len();
         let watch = Watch::start(pids, cpus)?;
+        let quota = CpuQuota::look();
         Ok(Health {
             seen: watch.last(),
             watch,
+            throttled_ns: quota.throttled_ns(),
+            quota,
             gone: vec![false; workers],
             cpu_ns: vec![0; workers],
             spin_ns: vec![0; workers],
@@ -111,6 +117,9 @@ impl Health {
             0
         };
         window.supervisor_cpu_percent = percent(own.saturating_sub(threads_cpu_ns));
+        let throttled_ns = self.quota.throttled_ns();
+        window.throttled_ns = throttled_ns.saturating_sub(self.throttled_ns);
+        self.throttled_ns = throttled_ns;
         let look = self.watch.last();
         let apart_s = look.at_ns.saturating_sub(self.seen.at_ns) as f64 / 1e9;
         self.seen

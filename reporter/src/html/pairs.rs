@@ -49,6 +49,10 @@ pub(super) fn generator(summary: &RunSummary) -> Vec<Pair> {
         ),
         pair("Mean steal by worker", percents(&generator.steal_percent)),
         pair(
+            "Held back by the CPU quota",
+            format::latency(generator.throttled_ms),
+        ),
+        pair(
             "Involuntary switches",
             format::count(generator.involuntary_switches),
         ),
