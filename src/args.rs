@@ -139,6 +139,15 @@ pub struct RunArgs {
     #[arg(long, value_name = "HOST:PORT:ADDR", help_heading = MACHINE)]
     pub resolve: Vec<String>,
 
+    /// This host may be loaded though its address is public: a name, *.DOMAIN, an address or a network; may be given several times
+    /// [env: LOADFORGE_ALLOW, with commas]
+    #[arg(long, value_name = "HOST", help_heading = WHOSE)]
+    pub allow: Vec<String>,
+
+    /// Load public addresses without asking
+    #[arg(long, help_heading = WHOSE)]
+    pub yes: bool,
+
     /// Put load on the URL alone, also when this program has scenarios of its own: for the self-test
     #[arg(long, hide = true)]
     pub url_alone: bool,
@@ -199,6 +208,14 @@ pub struct ValidateArgs {
     /// With --once, take this address for a name and port; may be given several times
     #[arg(long, value_name = "HOST:PORT:ADDR", requires = "once")]
     pub resolve: Vec<String>,
+
+    /// With --once, this host may be sent to though its address is public; may be given several times
+    #[arg(long, value_name = "HOST", requires = "once")]
+    pub allow: Vec<String>,
+
+    /// With --once, send to public addresses without asking
+    #[arg(long, requires = "once")]
+    pub yes: bool,
 }
 
 /// `loadforge preview`.
@@ -434,6 +451,7 @@ const REQUESTS: &str = "Requests and chance";
 const PASS: &str = "Pass or fail";
 const RESULTS: &str = "Results";
 const MACHINE: &str = "This machine";
+const WHOSE: &str = "Public addresses";
 const CONDUCT: &str = "How it behaves";
 const TRUTH: &str = "What it saw";
 
@@ -480,6 +498,8 @@ Examples:
       the summary on standard output, no files
   loadforge run http://shop.test/ --resolve shop.test:80:10.0.0.7
       try one server of many, with its own name in the Host header
+  loadforge run http://shop.example.com/ --allow shop.example.com
+      a public address is loaded only when you say that you may test it; LOADFORGE_ALLOW says it for good
 
 With --users each user waits for its answer before it goes on (the closed model): a slow target gets fewer requests.
 With --rate work begins on time whatever the target does (the open model): what a slow target delays is in the figures.

@@ -11,6 +11,7 @@ use crate::{
     cpus::{self, Placement},
     load::{Load, LoadSpec},
     mask::mask_query,
+    permission::Permission,
     program::Program,
     resolve::Override,
     sources,
@@ -58,6 +59,8 @@ pub struct Intent {
     pub wire: WireChoice,
     /// Addresses that need no look-up.
     pub overrides: Vec<Override>,
+    /// Which public addresses may be loaded.
+    pub permission: Permission,
     /// Whether a connection is tried first.
     pub preflight: bool,
     /// Where results go.
@@ -95,6 +98,8 @@ pub struct Here {
     pub cpus: Vec<u32>,
     /// How many CPUs the cgroup pays for, if it sets a quota.
     pub cpu_quota: Option<f64>,
+    /// Hosts that may be loaded whatever their address is, as the environment has them.
+    pub allow: Option<String>,
     /// The seed where none was given.
     pub seed: u64,
 }
@@ -136,6 +141,12 @@ impl Intent {
         });
         let source_ips = told.read(&args.source_ip, sources::choose);
         let overrides = overrides(args, aim.as_ref(), &mut told);
+        let permission = Permission::read(
+            args.yes,
+            &args.allow,
+            here.allow.as_deref(),
+            &mut told.complaints,
+        );
         let thresholds = typed_thresholds(args, aim.as_ref(), &mut told);
         let output = output(args, &mut told);
         let timeout = told.read(&args.timeout, |text| {
@@ -164,6 +175,7 @@ impl Intent {
             transport: transport_choice(args.transport),
             wire: wire_choice(args.wire),
             overrides,
+            permission,
             preflight: !args.no_preflight,
             output,
             formats: formats(&args.format),

@@ -21,6 +21,7 @@ mod intent;
 mod load;
 mod machine;
 mod mask;
+mod permission;
 mod preflight;
 mod program;
 mod resolve;

@@ -6,6 +6,7 @@ use crate::{
     complaint::CommandError,
     exit::Exit,
     mask::Mask,
+    permission::Permission,
     resolve::{Override, resolve},
     target::EchoTarget,
 };
@@ -13,10 +14,12 @@ use loadforge_engine::{
     allowed_cpus,
     trial::{Trial, TrialEvent, live_through},
 };
+use loadforge_reporter::printable;
 use loadforge_scenarios::{Origin, Scenario};
 use std::{
     cell::Cell,
     io::{self, Write as _},
+    net::SocketAddr,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -39,8 +42,13 @@ pub enum How {
 /// Shows one user's requests: setup, each task once, teardown.
 ///
 /// # Errors
-/// When the target cannot be found or started.
-pub fn rehearse(mut aim: Aim, how: How, known: &[Override]) -> Result<Exit, CommandError> {
+/// When the target cannot be found or started, or may be somebody else's.
+pub fn rehearse(
+    mut aim: Aim,
+    how: How,
+    known: &[Override],
+    permission: &Permission,
+) -> Result<Exit, CommandError> {
     let target = match how {
         How::Once if aim.is_echo() => {
             let target = EchoTarget::start(&allowed_cpus()).map_err(CommandError::could_not_run)?;
@@ -52,12 +60,23 @@ pub fn rehearse(mut aim: Aim, how: How, known: &[Override]) -> Result<Exit, Comm
     let (mask, seed) = (aim.mask.clone(), aim.seed.unwrap_or(0));
     let time_limit = aim.time_limit.unwrap_or(TIME_LIMIT);
     let several = aim.parts.len() > 1;
+    let all = aim.origins();
+    // Every origin of every scenario is asked for before the first request leaves.
+    let addresses = match how {
+        How::Dry => Vec::new(),
+        How::Once => look_up(&all, known, permission, &mask)?,
+    };
+    let addresses_of = |origin: &Origin| {
+        let mut places = all.iter().zip(&addresses);
+        let place = places.find(|(known, _)| *known == origin);
+        place.map_or_else(Vec::new, |(_, addresses)| addresses.clone())
+    };
     let failed = Rc::new(Cell::new(false));
     for part in aim.parts {
         if several {
             show(&format!("\n== {}\n", mask.apply(&part.name)));
         }
-        rehearse_part(part, how, seed, time_limit, known, &mask, &failed)?;
+        rehearse_part(part, how, &addresses_of, seed, time_limit, &mask, &failed);
     }
     drop(target);
     Ok(match failed.get() {
@@ -66,17 +85,34 @@ pub fn rehearse(mut aim: Aim, how: How, known: &[Override]) -> Result<Exit, Comm
     })
 }
 
+/// Where all origins are, once it is known that they may be sent to.
+fn look_up(
+    origins: &[Origin],
+    known: &[Override],
+    permission: &Permission,
+    mask: &Mask,
+) -> Result<Vec<Vec<SocketAddr>>, CommandError> {
+    let resolved = resolve(origins, known)
+        .map_err(|error| CommandError::could_not_run(mask.apply(&error.to_string())))?;
+    let what = "each step once";
+    if let Some(note) = permission.ask(origins, &resolved.addresses, known, what, mask)? {
+        say!("note: {note}");
+    }
+    Ok(resolved.addresses)
+}
+
+/// One scenario.
 fn rehearse_part(
     part: AimPart,
     how: How,
+    addresses_of: &dyn Fn(&Origin) -> Vec<SocketAddr>,
     seed: u64,
     time_limit: Duration,
-    known: &[Override],
     mask: &Mask,
     failed: &Rc<Cell<bool>>,
-) -> Result<(), CommandError> {
+) {
     let Some(document) = part.into_document() else {
-        return Ok(());
+        return;
     };
     let origins: Vec<Origin> = document.origins().to_vec();
     let names = document.endpoints().to_vec();
@@ -93,9 +129,11 @@ fn rehearse_part(
     let trial = match how {
         How::Dry => Trial::dry(origins, names, tell),
         How::Once => {
-            let resolved = resolve(&origins, known)
-                .map_err(|error| CommandError::could_not_run(mask.apply(&error.to_string())))?;
-            let places = origins.into_iter().zip(resolved.addresses).collect();
+            let place = |origin: Origin| {
+                let addresses = addresses_of(&origin);
+                (origin, addresses)
+            };
+            let places = origins.into_iter().map(place).collect();
             Trial::new(places, names, time_limit, tell)
         }
     };
@@ -103,7 +141,6 @@ fn rehearse_part(
     live_through(trial, 0, seed, |user| {
         document.rehearse(user, how == How::Dry)
     });
-    Ok(())
 }
 
 /// Prints; where nobody listens any more there is nothing left to do.
@@ -142,7 +179,8 @@ impl Words {
             TrialEvent::Sleep(pause) => format!("waits {pause:.1?}\n"),
             TrialEvent::RunEnds(why) => format!("the run would end: {why}\n"),
         };
-        text.push_str(&self.mask.apply(&line));
+        let lines: Vec<String> = self.mask.apply(&line).split('\n').map(printable).collect();
+        text.push_str(&lines.join("\n"));
         match event {
             TrialEvent::Request { head, body, .. } => {
                 self.push_message(&mut text, "> ", head, body);
@@ -187,16 +225,8 @@ impl Words {
 /// The lines of a text, each behind a mark. Control characters are shown, never sent to the terminal.
 fn push_lines(text: &mut String, mark: &str, all: &str) {
     for line in all.trim_end_matches(['\r', '\n']).lines() {
-        let clean: String = line
-            .chars()
-            .map(|c| {
-                if c.is_control() && c != '\t' {
-                    '\u{fffd}'
-                } else {
-                    c
-                }
-            })
-            .collect();
+        // A tab is as good as a blank here, and all else of this kind could write over the screen.
+        let clean = printable(line);
         text.push_str(format!("{mark}{clean}").trim_end());
         text.push('\n');
     }

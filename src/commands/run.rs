@@ -14,6 +14,7 @@ use crate::{
     load::Load,
     machine,
     mask::Mask,
+    permission::{ALLOW_VARIABLE, run_words},
     preflight::preflight,
     program::Program,
     resolve::{Resolved, resolve},
@@ -52,6 +53,7 @@ pub fn run(args: &RunArgs, program: Program) -> Result<Exit, CommandError> {
         &Here {
             cpus: limits.cpus(),
             cpu_quota: limits.quota,
+            allow: std::env::var(ALLOW_VARIABLE).ok(),
             seed,
         },
         program,
@@ -69,6 +71,14 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
     let mask = aim.mask.clone();
     let origins = aim.origins();
     let resolved = resolve(&origins, &intent.overrides).map_err(CommandError::could_not_run)?;
+    let what = run_words(&intent.load);
+    let asked = intent.permission.ask(
+        &origins,
+        &resolved.addresses,
+        &intent.overrides,
+        &what,
+        &mask,
+    )?;
     if intent.preflight && target.is_none() {
         preflight(&origins, &resolved.addresses).map_err(CommandError::could_not_run)?;
     }
@@ -77,6 +87,7 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         aim.notes.clone(),
         aim.notes_on(&intent.load),
         intent.load.unseen(),
+        Vec::from_iter(asked),
     ]
     .concat();
     let crowd = Crowd {

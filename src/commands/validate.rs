@@ -9,6 +9,7 @@ use crate::{
     commands::rehearse::{How, rehearse},
     complaint::{CommandError, Complaint},
     exit::Exit,
+    permission::{ALLOW_VARIABLE, Permission},
     resolve::Override,
 };
 use std::collections::HashSet;
@@ -39,6 +40,13 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
         &args.resolve,
         Some(&aim.origins()),
         &aim.mask,
+        &mut complaints,
+    );
+    let environment = std::env::var(ALLOW_VARIABLE).ok();
+    let permission = Permission::read(
+        args.yes,
+        &args.allow,
+        environment.as_deref().filter(|_| args.once),
         &mut complaints,
     );
     if !complaints.is_empty() {
@@ -75,8 +83,8 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
         say!("  note        {}", aim.mask.apply(note));
     }
     match (args.dry_run, args.once) {
-        (true, _) => rehearse(aim, How::Dry, &known),
-        (_, true) => rehearse(aim, How::Once, &known),
+        (true, _) => rehearse(aim, How::Dry, &known, &permission),
+        (_, true) => rehearse(aim, How::Once, &known, &permission),
         _ => Ok(Exit::Done),
     }
 }

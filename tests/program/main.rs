@@ -12,6 +12,7 @@ mod hostile;
 mod import;
 mod loads;
 mod open_model;
+mod permission;
 mod rehearsals;
 mod running;
 mod runs;
