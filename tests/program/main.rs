@@ -14,6 +14,7 @@ mod loads;
 mod open_model;
 mod permission;
 mod rehearsals;
+mod resources;
 mod running;
 mod runs;
 mod rust_scenarios;

@@ -117,6 +117,15 @@ impl Running {
         }
     }
 
+    /// The same with its standard error stream in a file, where it can be read while it runs.
+    pub fn start_saying_to(command: &mut Command, file: &Path) -> Running {
+        let said = fs::File::create(file).expect("the directory is ours");
+        let child = command.stdout(Stdio::null()).stderr(said).spawn();
+        Running {
+            child: child.expect("the program can be started"),
+        }
+    }
+
     pub fn pid(&self) -> i32 {
         self.child.id() as i32
     }

@@ -2,7 +2,8 @@
 
 use crate::{
     running::{
-        assert_balanced, count, json, results_dir, run_in, run_well_in, summary, two_workers,
+        Running, assert_balanced, count, eventually, json, loadforge, results_dir, run_in,
+        run_well_in, summary, two_workers, workers_of,
     },
     servers::{Echo, Nginx, free_address},
 };
@@ -10,8 +11,10 @@ use loadforge_scenarios::{
     Scenario,
     document::{self, Loaded, SidePart},
 };
+use nix::sys::signal::Signal;
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use tempfile::tempdir;
@@ -52,7 +55,15 @@ fn a_run_of_a_file_leaves_every_file_and_counts_as_the_server_does() {
             .map(|file| file.len())
             .unwrap_or(0);
         assert!(length > 0, "{file} is missing or empty");
+        let mode = fs::metadata(results.join(file)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{file} can be read by others");
     }
+    let mode = fs::metadata(&results).unwrap().mode();
+    assert_eq!(
+        mode & 0o077,
+        0,
+        "the directory can be looked into by others"
+    );
     let summary = summary(dir.path());
     assert_balanced(&summary);
     assert_eq!(count(&summary, "sent"), echo.requests());
@@ -471,4 +482,51 @@ fn run_example(path: &Path) {
         let sent = rows.iter().any(|row| row["name"] == endpoint.as_str());
         assert!(sent, "{}: {endpoint} in {summary}", path.display());
     }
+}
+
+/// The inodes of sockets that listen, of all processes.
+fn listening() -> Vec<String> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .map(|path| fs::read_to_string(path).unwrap_or_default());
+    let rows = tables.iter().flat_map(|table| table.lines().skip(1));
+    let words = rows.map(|row| row.split_whitespace().collect::<Vec<_>>());
+    // The fourth word is the state, 0A that of a listener; the tenth is the inode.
+    let listeners = words.filter(|words| words[3] == "0A");
+    listeners
+        .map(|words| format!("socket:[{}]", words[9]))
+        .collect()
+}
+
+#[test]
+fn a_run_listens_nowhere_and_the_built_in_server_on_the_loopback_alone() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    assert!(echo.address.ip().is_loopback(), "{}", echo.address);
+    let url = echo.url();
+    let words = [
+        "run",
+        &url,
+        "--users",
+        "4",
+        "--duration",
+        "55s",
+        "--workers",
+        two_workers(),
+    ];
+    let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
+    eventually("the first requests", || {
+        (echo.requests() > 20).then_some(())
+    });
+    let listening = listening();
+    assert!(!listening.is_empty(), "the server listens, and is found");
+    for pid in workers_of(run.pid()).into_iter().chain([run.pid()]) {
+        let open = fs::read_dir(format!("/proc/{pid}/fd"))
+            .unwrap()
+            .map(Result::unwrap);
+        for file in open.filter_map(|entry| fs::read_link(entry.path()).ok()) {
+            let file = file.to_string_lossy().into_owned();
+            assert!(!listening.contains(&file), "process {pid} listens");
+        }
+    }
+    run.signal(Signal::SIGINT);
+    assert_eq!(run.wait().code(), Some(0), "{}", run.said());
 }
