@@ -1,11 +1,12 @@
 //! `cargo xtask tidy`: the rules of the house that no compiler knows.
-//! Neighbours: `tidy/source.rs` reads Rust as far as the rules need, `tidy/rust_rules.rs`, `tidy/crates.rs` and `tidy/pages.rs`
-//! hold the rules. Invariant: every finding says file, line, what is wrong and what to do.
+//! Neighbours: `tidy/source.rs` reads Rust as far as the rules need, `tidy/rust_rules.rs`, `tidy/wall_clock.rs`, `tidy/crates.rs`
+//! and `tidy/pages.rs` hold the rules. Invariant: every finding says file, line, what is wrong and what to do.
 
 mod crates;
 mod pages;
 mod rust_rules;
 mod source;
+mod wall_clock;
 
 use std::{
     fs,
@@ -47,6 +48,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let files = read_files(root)?;
     let mut findings = Vec::new();
     rust_rules::check(&files, &mut findings);
+    wall_clock::check(&files, &mut findings);
     crates::check(&files, &mut findings);
     pages::check(root, &files, &mut findings);
     findings.sort();
