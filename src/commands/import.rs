@@ -11,6 +11,7 @@ use loadforge_scenarios::document::{self, Problem};
 use std::{
     fs::{self, File},
     io::{self, Read, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
@@ -96,7 +97,13 @@ fn existing(out: &Path) -> CommandError {
 }
 
 fn write_new(out: &Path, text: &str) -> Result<(), CommandError> {
-    let written = File::create_new(out).and_then(|mut file| file.write_all(text.as_bytes()));
+    // Secrets are left out as far as they can be known for such; what else was recorded is still its owner's own affair.
+    let open = File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(out);
+    let written = open.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => existing(out),
         _ => CommandError::could_not_run(Complaint::new(

@@ -3,6 +3,7 @@
 use crate::running::{Ended, loadforge, run_command_in, run_in, run_well_in};
 use std::{
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 use tempfile::tempdir;
@@ -35,6 +36,12 @@ fn a_recording_becomes_a_scenario_that_validates_and_runs() {
     ];
     let ended = import(dir.path(), "har", "shop.har", &flags);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let mode = fs::metadata(dir.path().join("shop.toml")).map(|about| about.mode());
+    assert_eq!(
+        mode.unwrap() & 0o077,
+        0,
+        "what was recorded is its owner's own affair"
+    );
     assert_eq!(ended.stdout, "");
     assert!(
         ended.stderr.contains("shop.toml: 8 requests\n"),
