@@ -12,6 +12,12 @@ use std::{
 /// How long each fuzz target runs.
 const FUZZ_SECONDS: u32 = 5;
 
+/// What `cargo deny` and `cargo audit` say when they cannot get the database of advisories.
+const NO_DATABASE: [&str; 2] = [
+    "failed to fetch advisory database",
+    "couldn't fetch advisory database",
+];
+
 /// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Ended {
@@ -23,7 +29,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 9] = [
+    let steps: [Step; 10] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),
@@ -56,6 +62,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         ("fuzz", fuzz),
         ("miri", miri),
         ("deny", deny),
+        ("audit", audit),
     ];
     let mut ended = Vec::new();
     for (name, step) in steps {
@@ -166,7 +173,54 @@ fn deny(root: &Path) -> Ended {
     if !probe.status().is_ok_and(|status| status.success()) {
         return Ended::Skipped("not installed (`cargo install --locked cargo-deny`)".to_owned());
     }
-    cargo(root, &["deny", "--locked", "check"])
+    let all = with_advisories(&mut programs::cargo(root, &["deny", "--locked", "check"]));
+    let Ended::Skipped(why) = all else {
+        return all;
+    };
+    // What needs no network is still held to.
+    let rest = ["deny", "--locked", "check", "bans", "licenses", "sources"];
+    match cargo(root, &rest) {
+        Ended::Passed => Ended::Skipped(format!("{why}; bans, licences and sources are good")),
+        other => other,
+    }
+}
+
+/// The lock file against the database of advisories; `.cargo/audit.toml` has what is let be, with reasons.
+fn audit(root: &Path) -> Ended {
+    let mut probe = programs::cargo(root, &["audit", "--version"]);
+    probe.stdout(Stdio::null()).stderr(Stdio::null());
+    if !probe.status().is_ok_and(|status| status.success()) {
+        return Ended::Skipped("not installed (`cargo install --locked cargo-audit`)".to_owned());
+    }
+    with_advisories(&mut programs::cargo(root, &["audit", "--deny", "warnings"]))
+}
+
+/// As `succeeds`, for a command that gets the database of advisories first.
+fn with_advisories(command: &mut Command) -> Ended {
+    match command.output() {
+        Ok(output) => {
+            let said = [output.stdout, output.stderr].concat();
+            let said = String::from_utf8_lossy(&said);
+            print!("{said}");
+            advisories_ended(output.status.success(), &said)
+        }
+        Err(error) => {
+            println!("cargo could not be started: {error}");
+            Ended::Failed
+        }
+    }
+}
+
+/// Without the database nothing was looked at: that is neither good nor bad.
+fn advisories_ended(is_clean: bool, said: &str) -> Ended {
+    let unreached = NO_DATABASE.iter().any(|words| said.contains(words));
+    match is_clean {
+        true => Ended::Passed,
+        false if unreached => {
+            Ended::Skipped("the database of advisories cannot be reached".to_owned())
+        }
+        false => Ended::Failed,
+    }
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> Ended {
@@ -230,6 +284,20 @@ mod tests {
         ];
         let expected = "ci: 1 passed, 1 failed (loom), 2 skipped (miri, deny)";
         assert_eq!(closing_line(&ended), expected);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_reached_is_skipped_and_a_finding_fails() {
+        let offline = "error: couldn't fetch advisory database: no network";
+        assert!(matches!(
+            advisories_ended(false, offline),
+            Ended::Skipped(_)
+        ));
+        assert_eq!(
+            advisories_ended(false, "error: 1 vulnerability found!"),
+            Ended::Failed
+        );
+        assert_eq!(advisories_ended(true, "advisories ok"), Ended::Passed);
     }
 
     #[test]
