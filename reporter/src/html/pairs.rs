@@ -138,8 +138,11 @@ pub(super) fn environment(info: &RunInfo) -> Vec<Pair> {
     } else {
         "no"
     };
+    let quota = machine
+        .cpu_quota
+        .map_or_else(String::new, |cpus| format!(", a quota of {cpus:.2}"));
     let cpus = format!(
-        "{} allowed, {} online",
+        "{} allowed, {} online{quota}",
         machine.cpus_allowed, machine.cpus_online
     );
     vec![
