@@ -196,6 +196,42 @@ mod model {
         });
     }
 
+    /// A day at a million records a second is 10^11 positions, which nobody waits for: it begins shortly before.
+    #[test]
+    fn a_day_of_records_passes_wherever_its_positions_carry_or_wrap() {
+        let below = 300;
+        for around in [1 << 32, 100_000_000_000, 1 << 63, u64::MAX] {
+            for (capacity, spill_capacity) in [(1, 1), (8, 16), (64, 2)] {
+                let memory = HeapRing::new(capacity, spill_capacity, around - below);
+                let (mut producer, mut consumer) = memory.ends();
+                let (mut sent, mut taken) = (0, 0);
+                let take = |record: &RequestRecord, taken: &mut u64| {
+                    assert_eq!(*record, RequestRecord::numbered(*taken), "around {around}");
+                    *taken += 1;
+                };
+                while sent < 3 * below {
+                    // Ring and spill full to the last slot, so that both wrap at every position.
+                    let batch = (capacity + spill_capacity) as u64;
+                    let overflow = producer.push_batch(&numbered(sent..sent + batch));
+                    assert_eq!(
+                        (overflow.spilled, overflow.lost),
+                        (spill_capacity as u32, 0)
+                    );
+                    sent += batch;
+                    while taken < sent {
+                        consumer.drain(|record| take(record, &mut taken));
+                        producer.flush();
+                    }
+                }
+                // The worker dies behind the wrap, with a record in the ring and one in the spill.
+                producer.push_batch(&numbered(sent..sent + capacity as u64 + 1));
+                // SAFETY: the producer is not used any more.
+                unsafe { consumer.recover(|record| take(record, &mut taken)) };
+                assert_eq!(taken, sent + capacity as u64 + 1);
+            }
+        }
+    }
+
     #[test]
     #[should_panic(expected = "powers of two")]
     fn a_capacity_that_is_no_power_of_two_is_refused() {
