@@ -6,6 +6,10 @@ use crate::encoding::{self, EncodingError};
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, cell::OnceCell, time::Duration};
 
+/// Room that an answer leaves for the body of the next one. One great body among many small ones must not stay with each user that ever
+/// got it.
+const SPARE_BODY_BYTES: usize = 256 * 1024;
+
 /// An answer, in buffers that its user keeps from request to request.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
@@ -113,6 +117,8 @@ impl Response {
         self.status = status;
         self.head.clear();
         self.body.clear();
+        // Freed only if it is larger: most answers cost no allocation.
+        self.body.shrink_to(SPARE_BODY_BYTES);
         self.body_len = 0;
         self.took_ns = 0;
         self.unpacked.take();
@@ -150,6 +156,18 @@ mod tests {
         response.head_mut().extend_from_slice(head.as_bytes());
         response.body_mut().extend_from_slice(body);
         response
+    }
+
+    #[test]
+    fn one_great_body_does_not_stay_with_its_user() {
+        let mut response = response("HTTP/1.1 200 OK\r\n\r\n", &vec![1; 20 * SPARE_BODY_BYTES]);
+        response.begin(200);
+        assert!(response.body.capacity() < 2 * SPARE_BODY_BYTES);
+        // The usual sizes keep their room.
+        response.body_mut().extend_from_slice(&[1; 5_000]);
+        let kept = response.body.capacity();
+        response.begin(200);
+        assert_eq!(response.body.capacity(), kept);
     }
 
     #[test]
