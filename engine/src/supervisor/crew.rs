@@ -22,8 +22,10 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Lines of a worker's error stream that are passed on; the rest is read and dropped.
+/// Lines of a worker's error stream that are passed on; the rest is read and dropped, which is told once.
 const MOST_LINES: u32 = 50;
+/// Longest line that is passed on, in bytes; of a longer one the beginning.
+const MOST_LINE_BYTES: usize = 1024;
 
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +51,7 @@ enum Body {
         pid: Pid,
         pidfd: OwnedFd,
         errors: OwnedFd,
-        partial: Vec<u8>,
-        lines: u32,
+        lines: Lines,
     },
     Thread(Option<JoinHandle<Result<(), String>>>),
 }
@@ -81,8 +82,7 @@ impl Member {
                     pid: child,
                     pidfd,
                     errors,
-                    partial: Vec::new(),
-                    lines: 0,
+                    lines: Lines::default(),
                 };
                 Ok(Member {
                     cpu,
@@ -169,13 +169,7 @@ impl Member {
 
     /// Whole lines that the worker wrote to its error stream since the last call.
     pub fn error_lines(&mut self) -> Vec<String> {
-        let Body::Process {
-            errors,
-            partial,
-            lines,
-            ..
-        } = &mut self.body
-        else {
+        let Body::Process { errors, lines, .. } = &mut self.body else {
             return Vec::new();
         };
         let mut found = Vec::new();
@@ -184,19 +178,7 @@ impl Member {
         let mut stream =
             std::mem::ManuallyDrop::new(unsafe { fs::File::from_raw_fd(errors.as_raw_fd()) });
         while let Ok(count @ 1..) = stream.read(&mut buffer) {
-            for byte in &buffer[..count] {
-                match byte {
-                    b'\n' => {
-                        *lines += 1;
-                        if *lines <= MOST_LINES {
-                            found.push(String::from_utf8_lossy(partial).into_owned());
-                        }
-                        partial.clear();
-                    }
-                    byte if partial.len() < 1024 => partial.push(*byte),
-                    _ => {}
-                }
-            }
+            lines.take(&buffer[..count], &mut found);
         }
         found
     }
@@ -211,6 +193,36 @@ impl Member {
     /// Whether it can be ended from outside.
     pub fn is_process(&self) -> bool {
         matches!(self.body, Body::Process { .. })
+    }
+}
+
+/// What a worker wrote to its error stream, cut into lines.
+#[derive(Default)]
+struct Lines {
+    partial: Vec<u8>,
+    count: u32,
+}
+
+impl Lines {
+    /// Adds the lines that end in these bytes.
+    fn take(&mut self, bytes: &[u8], found: &mut Vec<String>) {
+        for byte in bytes {
+            match byte {
+                b'\n' => {
+                    self.count = self.count.saturating_add(1);
+                    if self.count <= MOST_LINES {
+                        found.push(String::from_utf8_lossy(&self.partial).into_owned());
+                    } else if self.count == MOST_LINES + 1 {
+                        found.push(format!(
+                            "(it says more than {MOST_LINES} lines; the rest is left out)"
+                        ));
+                    }
+                    self.partial.clear();
+                }
+                byte if self.partial.len() < MOST_LINE_BYTES => self.partial.push(*byte),
+                _ => {}
+            }
+        }
     }
 }
 
@@ -271,4 +283,24 @@ fn set_nonblocking(fd: &OwnedFd) -> io::Result<()> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_is_cut_off_aloud() {
+        let (mut lines, mut found) = (Lines::default(), Vec::new());
+        let long = "x".repeat(2 * MOST_LINE_BYTES);
+        lines.take(b"half", &mut found);
+        assert!(found.is_empty());
+        lines.take(format!(" a line\n{long}\n").as_bytes(), &mut found);
+        assert_eq!(found[0], "half a line");
+        assert_eq!(found[1].len(), MOST_LINE_BYTES);
+        lines.take("more\n".repeat(1_000).as_bytes(), &mut found);
+        assert_eq!(found.len() as u32, MOST_LINES + 1);
+        let last = found.last().unwrap();
+        assert!(last.contains("the rest is left out"), "{last}");
+    }
 }
