@@ -223,6 +223,12 @@ impl Dispatcher {
                 }
                 let ended = member.look();
                 words.append(&mut member.error_lines());
+                if let (true, true, Some(Ended::Badly(how))) = (ended, late, &mut member.ended) {
+                    *how = format!(
+                        "did not get ready within {} s and was ended",
+                        READY_WITHIN_NS / 1_000_000_000
+                    );
+                }
                 if let (true, Some(Ended::Badly(how))) = (ended, &member.ended) {
                     words.push(format!("worker {worker} {how}"));
                 }
