@@ -29,6 +29,7 @@ mod rust_source;
 mod selftest;
 mod sources;
 mod target;
+mod watch;
 
 pub mod prelude;
 

@@ -20,20 +20,15 @@ use crate::{
     resolve::{Resolved, resolve},
     rust_source,
     target::EchoTarget,
+    watch::{Watch, Watched},
 };
 use jiff::Timestamp;
-use loadforge_analysis::{
-    RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, Snapshot, VerdictLevel,
-};
+use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, VerdictLevel};
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
-use loadforge_reporter::{
-    Format, Live, Report, ResultsDir, Series, final_table, printable, write_all,
-};
+use loadforge_reporter::{Format, Live, Report, ResultsDir, final_table, printable, write_all};
 use loadforge_scenarios::Origin;
 use std::{
     io::{IsTerminal, Write},
-    path::PathBuf,
-    thread::{self, JoinHandle},
 };
 
 /// Runs what was asked for and says how it went.
@@ -123,7 +118,9 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
             }
         }
         Err(error) => {
-            discard(place);
+            if let Some(place) = &place {
+                ResultsDir::discard(place);
+            }
             drop(held);
             Err(error)
         }
@@ -153,7 +150,7 @@ fn conclude(
     intent: &Intent,
     info: &RunInfo,
     end: &RunEnd,
-    mut kept: Kept,
+    mut kept: Watched,
 ) -> Result<Exit, CommandError> {
     let summary = end.fold.finish(RunFacts {
         info,
@@ -167,10 +164,13 @@ fn conclude(
         series: &kept.series,
     };
     let written = write_results(intent, &report, kept.results.as_mut());
+    let dir = kept.results.as_ref().map(|dir| dir.path().to_owned());
+    let dir = dir.as_deref();
+    // Only now: whoever has stopped the terminal finds the reports written.
+    kept.clear_screen();
     if intent.display == Display::Quiet {
         tell_missed(&summary);
     } else {
-        let dir = kept.results.as_ref().map(ResultsDir::path);
         let colour = std::io::stderr().is_terminal();
         crate::say::text(&format!(
             "\n{}",
@@ -209,14 +209,6 @@ fn open_results(
         Output::In(parent) => ResultsDir::create(parent, name, now)
             .map(Some)
             .map_err(|error| could_not(&error)),
-    }
-}
-
-/// Takes the directory of a run that never began away again.
-fn discard(place: Option<PathBuf>) {
-    if let Some(place) = place {
-        // It holds files of this run alone; what cannot be removed harms nobody.
-        let _ = std::fs::remove_dir_all(place);
     }
 }
 
@@ -405,47 +397,20 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
     }
 }
 
-/// What the watching thread hands back.
-struct Kept {
-    results: Option<ResultsDir>,
-    series: Series,
-}
-
-/// Runs to the end. A thread of its own shows and stores snapshots, so that a slow terminal or disk never holds up the
+/// Runs to the end. Threads of their own show and store snapshots, so that a slow terminal or disk never holds up the
 /// aggregator.
 fn measure(
     prepared: Prepared,
-    mut live: Live,
+    live: Live,
     results: Option<ResultsDir>,
-) -> Result<(RunEnd, Kept), CommandError> {
-    let mut watcher = None;
+) -> Result<(RunEnd, Watched), CommandError> {
+    let mut watch = None;
     let end = prepared.run(|| {
-        let (sender, snapshots) = crossbeam::channel::unbounded::<Box<Snapshot>>();
-        let mut kept = Kept {
-            results,
-            series: Series::default(),
-        };
-        watcher = Some(thread::spawn(move || {
-            for snapshot in snapshots {
-                // The disk first: it is what is left when this process is killed in the next moment.
-                if let Some(dir) = &mut kept.results
-                    && let Some(event) = dir.append(&snapshot)
-                {
-                    live.tell(&event);
-                }
-                kept.series.add(&snapshot);
-                live.show(&snapshot);
-            }
-            live.finish();
-            kept
-        }));
+        let (started, sender) = Watch::start(live, results);
+        watch = Some(started);
         sender
     });
-    let kept = watcher.map(|watcher: JoinHandle<Kept>| {
-        watcher
-            .join()
-            .expect("the watching thread has no reason to panic")
-    });
+    let kept = watch.map(Watch::join);
     let end = end.map_err(|error| could_not(&error))?;
     Ok((end, kept.expect("the engine calls back before it runs")))
 }

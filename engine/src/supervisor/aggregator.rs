@@ -9,7 +9,7 @@ use super::{
     words::Words,
 };
 use crate::clock::Epoch;
-use crossbeam::channel::{Receiver, Sender, TryRecvError};
+use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError};
 use loadforge_analysis::{
     Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
@@ -83,6 +83,8 @@ pub struct Aggregator {
     iterations: Iterations,
     notices: Receiver<Notice>,
     watchers: Sender<Box<Snapshot>>,
+    /// Seconds in a row that the watchers had no room for.
+    unwatched: u64,
 }
 
 impl Aggregator {
@@ -123,6 +125,7 @@ impl Aggregator {
             iterations: Iterations::default(),
             notices,
             watchers,
+            unwatched: 0,
         }
     }
 
@@ -134,7 +137,9 @@ impl Aggregator {
             if finishing {
                 self.drain(u64::MAX);
                 self.health.look_again();
-                self.close_window(now_ns.max(self.closed_ns + 1));
+                let last = self.close_window(now_ns.max(self.closed_ns + 1));
+                // Nothing is measured any more, so it may wait. A watcher that has gone away is no reason to fail.
+                let _ = self.watchers.send(last);
                 return self.fold;
             }
             // A second; more after a stall of our own, since what is in the rings then belongs to all of it.
@@ -146,7 +151,8 @@ impl Aggregator {
             self.drain(end_ns);
             self.look_at_users(now_ns);
             if now_ns >= end_ns + GRACE_NS {
-                self.close_window(end_ns);
+                let snapshot = self.close_window(end_ns);
+                self.hand_out(snapshot);
             }
             thread::sleep(DRAIN_EVERY);
         }
@@ -233,7 +239,7 @@ impl Aggregator {
         }
     }
 
-    fn close_window(&mut self, end_ns: u64) {
+    fn close_window(&mut self, end_ns: u64) -> Box<Snapshot> {
         self.count_details();
         self.tell_lost_others(end_ns);
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
@@ -261,8 +267,41 @@ impl Aggregator {
         self.closed_ns = end_ns;
         let snapshot = self.window.close(facts);
         self.fold.add(&snapshot);
-        // A watcher that has gone away is no reason to stop measuring.
-        let _ = self.watchers.send(Box::new(snapshot));
+        Box::new(snapshot)
+    }
+
+    /// Hands a second to the watchers, if they have room for it. Waiting for them would stop the measuring, and keeping what they
+    /// do not take would fill the memory: the run's figures have the second in any case.
+    fn hand_out(&mut self, snapshot: Box<Snapshot>) {
+        let at_s = snapshot.at_s;
+        match self.watchers.try_send(snapshot) {
+            Err(TrySendError::Full(_)) => {
+                if self.unwatched == 0 {
+                    let text = "the disk is too slow for the results: from here on seconds are left out of them; the figures of \
+                                the whole run have them";
+                    self.warn(at_s, text.to_owned());
+                }
+                self.unwatched += 1;
+            }
+            // A watcher that has gone away is no reason to stop measuring.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {
+                let left_out = std::mem::take(&mut self.unwatched);
+                if left_out > 0 {
+                    let text = format!(
+                        "the disk has caught up; seconds left out of the results: {left_out}"
+                    );
+                    self.warn(at_s, text);
+                }
+            }
+        }
+    }
+
+    fn warn(&mut self, at_s: f64, text: String) {
+        self.events.push(Event {
+            at_s,
+            kind: EventKind::Warning,
+            text,
+        });
     }
 
     /// Says so when records of other things than requests found no room: what they stand for is counted by the workers, and is

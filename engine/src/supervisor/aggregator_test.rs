@@ -2,7 +2,7 @@
 //! killed worker took with it is unknown.
 
 use super::*;
-use crossbeam::channel::unbounded;
+use crossbeam::channel::{bounded, unbounded};
 use loadforge_analysis::MetricTally;
 use loadforge_ring::{Capacity, RecordKind, TextKind, WorkerControl, WorkerState, raise};
 use loadforge_scenarios::{Demand, ErrorKind, Method, MetricKind, Pattern};
@@ -62,7 +62,16 @@ fn all_of(
     watchers: Sender<Box<Snapshot>>,
     snapshots: &Receiver<Box<Snapshot>>,
 ) -> Vec<Snapshot> {
-    let aggregator = Aggregator::new(
+    aggregator_of(transport, inbox, watchers).run();
+    snapshots.iter().map(|snapshot| *snapshot).collect()
+}
+
+fn aggregator_of(
+    transport: &Transport,
+    inbox: Receiver<Notice>,
+    watchers: Sender<Box<Snapshot>>,
+) -> Aggregator {
+    Aggregator::new(
         transport,
         Epoch::new(crate::clock::monotonic_ns()),
         Asked {
@@ -78,9 +87,44 @@ fn all_of(
         .expect("a thread"),
         inbox,
         watchers,
+    )
+}
+
+#[test]
+fn watchers_that_take_nothing_cost_seconds_that_are_told_and_no_figure() {
+    let transport = Transport::channel(1, Capacity::default());
+    let mut sink = transport.sink(0);
+    let (_notices, inbox) = unbounded();
+    let (watchers, snapshots) = bounded(1);
+    let mut aggregator = aggregator_of(&transport, inbox, watchers);
+    let mut second = |number: u64| {
+        sink.push(&RequestRecord {
+            done_ns: number * SECOND_NS - 1,
+            kind: RecordKind::Request as u8,
+            method: Method::Get as u8,
+            ..RequestRecord::default()
+        });
+        aggregator.drain(number * SECOND_NS);
+        let snapshot = aggregator.close_window(number * SECOND_NS);
+        aggregator.hand_out(snapshot);
+    };
+    (1..=4).for_each(&mut second);
+    let first = snapshots.try_iter().map(|snapshot| snapshot.at_s);
+    assert_eq!(first.collect::<Vec<_>>(), [1.0]);
+    second(5);
+    assert_eq!(snapshots.try_iter().count(), 1);
+    second(6);
+    let text = |event: &Event| event.text.clone();
+    let told: Vec<String> = snapshots
+        .try_iter()
+        .flat_map(|snapshot| snapshot.events.iter().map(text).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(
+        told,
+        ["the disk has caught up; seconds left out of the results: 3"]
     );
-    aggregator.run();
-    snapshots.iter().map(|snapshot| *snapshot).collect()
+    // The run has all of them, and the words said when it began.
+    assert_eq!(aggregator.fold.histograms().response.len(), 6);
 }
 
 #[test]

@@ -31,6 +31,9 @@ pub const REPORT_FILE: &str = "report.html";
 /// Longest part of a directory's name that comes from the scenario's name.
 const MAX_NAME: usize = 60;
 
+/// Seconds follow each other without a gap; what is shorter comes of rounding.
+const LEAST_GAP_S: f64 = 0.001;
+
 /// Directories tried for one name and second before giving up.
 const MAX_TRIES: u32 = 1_000;
 
@@ -60,6 +63,12 @@ pub enum ResultsError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// Seconds came faster than the disk took them.
+    #[error("{} lacks them: the disk was too slow for a second a second; the figures of the whole run have them; choose a faster disk with --output DIR", path.display())]
+    TooSlow {
+        /// The file.
+        path: PathBuf,
     },
     /// A file could not be read.
     #[error("cannot read {}: {source}", path.display())]
@@ -126,6 +135,8 @@ pub struct ResultsDir {
     log: Option<File>,
     /// Bytes of whole lines in the log.
     log_length: u64,
+    /// The end of the last second that was handed in, written or not.
+    until_s: f64,
     missed: u64,
     error: Option<ResultsError>,
 }
@@ -181,9 +192,27 @@ impl ResultsDir {
             path: path.to_owned(),
             log: None,
             log_length: 0,
+            until_s: 0.0,
             missed: 0,
             error: None,
         }
+    }
+
+    /// Takes the directory of a run that never began away again: the files that a run makes, one by one, then the directory, if
+    /// nothing else is in it. Takes no descriptor, since having none left may be why the run could not begin; what cannot be
+    /// removed harms nobody.
+    pub fn discard(path: &Path) {
+        for name in [
+            RUN_FILE,
+            SNAPSHOTS_FILE,
+            SUMMARY_FILE,
+            SERIES_FILE,
+            REPORT_FILE,
+        ] {
+            let _ = fs::remove_file(path.join(name));
+            let _ = fs::remove_file(path.join(temporary_name(name)));
+        }
+        let _ = fs::remove_dir(path);
     }
 
     /// Where it lies.
@@ -193,8 +222,16 @@ impl ResultsDir {
 
     /// Adds one line to `snapshots.jsonl`, at once. A failure (a full disk) does not end the run: it is remembered, see
     /// [`ResultsDir::error`], and the next second is tried again. The first failure of a run is handed back as an event,
-    /// to be told at once: see [`crate::Live::tell`].
+    /// to be told at once: see [`crate::Live::tell`]. Seconds that were left out before this one, because the disk was too slow
+    /// for them, count as missing, too.
     pub fn append(&mut self, snapshot: &Snapshot) -> Option<Event> {
+        let gap_s = snapshot.at_s - snapshot.length_s - self.until_s;
+        self.until_s = snapshot.at_s;
+        if gap_s > LEAST_GAP_S {
+            self.missed += gap_s.ceil() as u64;
+            let path = self.path.join(SNAPSHOTS_FILE);
+            self.error.get_or_insert(ResultsError::TooSlow { path });
+        }
         let source = self.try_append(snapshot).err()?;
         self.missed += 1;
         if self.error.is_some() {
@@ -273,7 +310,7 @@ impl ResultsDir {
         fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<(), ResultsError> {
         let path = self.path.join(name);
-        let temporary = self.path.join(format!(".{name}.tmp"));
+        let temporary = self.path.join(temporary_name(name));
         let written = (|| {
             let file = OpenOptions::new()
                 .write(true)
@@ -320,6 +357,11 @@ impl ResultsDir {
             .open(&path)
             .map_err(|source| ResultsError::Begin { path, source })
     }
+}
+
+/// What a file is called until it is whole.
+fn temporary_name(name: &str) -> String {
+    format!(".{name}.tmp")
 }
 
 /// A failure to write, before there is anything to report.

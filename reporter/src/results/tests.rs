@@ -241,6 +241,41 @@ fn a_full_disk_is_remembered_and_the_run_goes_on() {
 }
 
 #[test]
+fn a_run_that_never_began_takes_away_its_own_files_and_no_others() {
+    for foreign in [None, Some("notes.txt")] {
+        let parent = TempDir::new().unwrap();
+        let (path, _) = killed_run(parent.path(), 1);
+        fs::write(path.join(format!(".{SUMMARY_FILE}.tmp")), "half").unwrap();
+        if let Some(name) = foreign {
+            fs::write(path.join(name), "mine").unwrap();
+        }
+        ResultsDir::discard(&path);
+        match foreign {
+            None => assert!(!path.exists()),
+            Some(name) => {
+                let left = fs::read_dir(&path).unwrap();
+                let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+                assert_eq!(left, [name]);
+            }
+        }
+    }
+}
+
+#[test]
+fn seconds_that_never_came_count_as_missing_and_the_disk_is_named() {
+    let parent = TempDir::new().unwrap();
+    let mut dir = ResultsDir::create(parent.path(), "shop", Timestamp::UNIX_EPOCH).unwrap();
+    let snapshots = fixture::snapshots(6);
+    dir.append(&snapshots[0]);
+    dir.append(&snapshots[1]);
+    assert_eq!((dir.missed_seconds(), dir.error().is_none()), (0, true));
+    dir.append(&snapshots[5]);
+    assert_eq!(dir.missed_seconds(), 3);
+    let error = dir.take_error().unwrap().to_string();
+    assert!(error.contains("the disk was too slow"), "{error}");
+}
+
+#[test]
 fn a_file_that_cannot_be_finished_leaves_nothing_behind() {
     let parent = TempDir::new().unwrap();
     let (path, _) = killed_run(parent.path(), 2);

@@ -121,8 +121,8 @@ impl Live {
         }
     }
 
-    /// Says something outside of the run's own events, above the display: that results cannot be written. Once a run at
-    /// most, so that it is said even where nothing else is shown.
+    /// Says something outside of the run's own events, above the display: that results cannot be written, or that seconds were
+    /// not shown. Seldom enough that it is said even where nothing else is shown.
     pub fn tell(&mut self, event: &Event) {
         let events = std::slice::from_ref(event);
         match &mut self.shown_as {
