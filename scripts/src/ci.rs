@@ -59,6 +59,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         }),
         ("instructions", instructions),
         ("loom", loom),
+        ("chaos", chaos),
         ("fuzz", fuzz),
         ("miri", miri),
         ("deny", deny),
@@ -131,6 +132,17 @@ fn loom(root: &Path) -> Ended {
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", root.join("target/loom"));
     tests_run(&mut command)
+}
+
+/// A few runs while everything around them breaks; two hundred are for people (`cargo xtask chaos --seeds 200`).
+fn chaos(root: &Path) -> Ended {
+    match crate::chaos::run(root, &crate::chaos::Options::short()) {
+        Ok(()) => Ended::Passed,
+        Err(message) => {
+            println!("{message}");
+            Ended::Failed
+        }
+    }
 }
 
 /// Every fuzz target for a moment: longer runs are for people (`cargo xtask fuzz`).

@@ -7,6 +7,7 @@
 mod arguments;
 mod bench_doors;
 mod bench_peers;
+mod chaos;
 mod ci;
 mod fuzz;
 mod hooks;
@@ -14,6 +15,7 @@ mod instructions;
 mod profile;
 mod programs;
 mod servers;
+mod soak;
 mod tidy;
 
 use std::{
@@ -24,7 +26,7 @@ use std::{
 const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
-  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, fuzz, Miri, cargo-deny
+  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, chaos, fuzz, Miri, cargo-deny
   bench-peers   cost of a request beside other load generators
                 [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
   bench-doors   cost of a request through TOML and Rust beside a URL [--seconds 3] [--rounds 5]
@@ -33,6 +35,10 @@ const USAGE: &str = "usage: cargo xtask <task>
   instructions  instructions of the pure parts under callgrind, held to the blessed figures [--bless]
   fuzz          every fuzz target for some seconds, or one of them; finds stay in fuzz/artifacts
                 [TARGET] [--seconds 30]
+  chaos         short runs while everything around them breaks, by seeds; their books must agree with the server's
+                [--seeds 20] [--from 0] [--seed S] [--seconds 3] [--jobs 3] [--loadforge PATH-of-a-built-one]
+  soak          a long run whose memory must not grow: PSS of all its processes, second by second
+                [--minutes 5] [--rate 10000] [--users N] [--csv FILE] [--loadforge PATH-of-a-built-one]
   hooks         installs a git pre-commit hook: fmt, tidy, clippy";
 
 fn main() -> ExitCode {
@@ -71,6 +77,8 @@ fn carry_out(task: &str, rest: &[String]) -> Result<Result<(), String>, String> 
             instructions::run(&root, options).map(|end| println!("instructions: {end}"))
         }
         ("fuzz", options) => fuzz::run(&root, &fuzz::Options::parse(options)?),
+        ("chaos", options) => chaos::run(&root, &chaos::Options::parse(options)?),
+        ("soak", options) => soak::run(&root, &soak::Options::parse(options)?),
         ("hooks", []) => hooks::run(&root),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");
