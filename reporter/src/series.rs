@@ -29,7 +29,7 @@ pub struct Series {
 }
 
 /// One second, or several that were merged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SeriesPoint {
     /// Seconds from the start of the run to the end of this point.
     pub at_s: f64,
@@ -109,7 +109,7 @@ impl Series {
             _ => self.points.push(point),
         }
         if self.points.len() > self.max_points {
-            self.points = merge_pairs(std::mem::take(&mut self.points));
+            merge_pairs(&mut self.points);
             self.windows_per_point *= 2;
         }
         let room = MAX_EVENTS.saturating_sub(self.events.len());
@@ -151,15 +151,19 @@ impl Series {
     pub fn thinned(&self, max_points: usize) -> Series {
         let mut thinned = self.clone();
         while thinned.points.len() > max_points.max(1) {
-            thinned.points = merge_pairs(thinned.points);
+            merge_pairs(&mut thinned.points);
             thinned.windows_per_point *= 2;
         }
         thinned
     }
 
     fn with_max_points(max_points: usize) -> Series {
+        // All of their memory is taken at once: a run that grows in its first half hour would look like one that leaks.
+        let mut points = Vec::new();
+        points.resize(max_points + 1, SeriesPoint::default());
+        points.clear();
         Series {
-            points: Vec::new(),
+            points,
             events: Vec::new(),
             offered: SecondCounts::with_most(max_points),
             sent: SecondCounts::with_most(max_points),
@@ -286,15 +290,19 @@ fn per_second(count: u64, length_s: f64) -> f64 {
     }
 }
 
-fn merge_pairs(points: Vec<SeriesPoint>) -> Vec<SeriesPoint> {
-    let mut merged: Vec<SeriesPoint> = Vec::with_capacity(points.len() / 2 + 1);
-    for (index, point) in points.into_iter().enumerate() {
-        match merged.last_mut() {
-            Some(last) if index % 2 == 1 => last.merge(point),
-            _ => merged.push(point),
+/// Merges neighbours, in the room that they have.
+fn merge_pairs(points: &mut Vec<SeriesPoint>) {
+    let mut kept = 0;
+    for index in 0..points.len() {
+        if index % 2 == 0 {
+            points.swap(kept, index);
+            kept += 1;
+        } else {
+            let next = std::mem::take(&mut points[index]);
+            points[kept - 1].merge(next);
         }
     }
-    merged
+    points.truncate(kept);
 }
 
 fn keep_highest(mine: &mut Vec<f64>, theirs: &[f64]) {
