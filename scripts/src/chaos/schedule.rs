@@ -209,10 +209,10 @@ fn draw_faults(dice: &mut Dice, run_ms: u64, is_early: bool) -> Vec<(u64, Fault)
         })
         .collect();
     // A second signal at a random distance from the first.
-    let signals = faults
+    let mut signals = faults
         .iter()
         .filter(|(_, fault)| matches!(fault, Fault::Signal(_)));
-    if let (Some((at_ms, _)), true) = (signals.last().copied(), dice.one_in(2)) {
+    if let (Some((at_ms, _)), true) = (signals.next_back().copied(), dice.one_in(2)) {
         let later_ms = at_ms + dice.between(0, 300);
         faults.push((later_ms, Fault::Signal(draw_signal(dice))));
     }
