@@ -29,7 +29,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 10] = [
+    let steps: [Step; 11] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),

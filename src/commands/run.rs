@@ -27,9 +27,7 @@ use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, 
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
 use loadforge_reporter::{Format, Live, Report, ResultsDir, final_table, printable, write_all};
 use loadforge_scenarios::Origin;
-use std::{
-    io::{IsTerminal, Write},
-};
+use std::io::{IsTerminal, Write};
 
 /// Runs what was asked for and says how it went.
 ///
