@@ -243,8 +243,11 @@ impl Judge<'_> {
             Ok(books) => books,
             Err(error) => return self.wrong.push(error),
         };
-        let broken = books.broken();
-        self.wrong.extend(broken);
+        self.wrong.extend(books.broken());
+        if is_own {
+            // What stands in seconds that a full disk kept out of the files is in their totals alone.
+            self.wrong.extend(books.without_a_kind());
+        }
         self.server_agrees(&books, is_own);
         self.failures_are_explained(&books, is_own);
         self.deaths_are_told(&books, is_own);
