@@ -82,6 +82,7 @@ pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> 
     panics::note_places();
     let cpu = assignment.cpu;
     pin_this_thread(cpu).map_err(|error| format!("cannot be pinned to CPU {cpu}: {error}"))?;
+    make_room_for_descriptors(2 * expected_connections(&assignment) + 64);
     // Sleeps end up to 50 µs late otherwise. Where it cannot be had, they do.
     let _ = nix::sys::prctl::set_timerslack(1);
     match assignment.wire {
@@ -95,6 +96,24 @@ pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> 
                 .map_err(|error| format!("the epoll wire cannot be made: {error}"))?;
             run_plain(|spawner| live(assignment, wire, bell, spawner))
         }
+    }
+}
+
+/// Makes the kernel's table of this process's descriptors as large as it will be. Otherwise it grows at 64, 256, 1,024 and so on
+/// while the run goes on, and a process with several threads sleeps each time until every CPU has noticed (an RCU grace period:
+/// 8 to 20 ms beside a server that is busy). Twice as many as expected, for the users of a worker that dies.
+fn make_room_for_descriptors(count: usize) {
+    use nix::{
+        fcntl::{FcntlArg, fcntl},
+        sys::resource::{Resource, getrlimit},
+        unistd::close,
+    };
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let highest = (count as u64).min(limit.saturating_sub(1));
+    let highest = i32::try_from(highest).unwrap_or(i32::MAX);
+    // Where it cannot be had, the table grows as it always did.
+    if let Ok(far) = fcntl(std::io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(highest)) {
+        let _ = close(far);
     }
 }
 
@@ -263,4 +282,25 @@ fn wait_for_start(transport: &Transport, worker: usize, bell: BorrowedFd<'_>) ->
 /// The words and place of this thread's last panic.
 pub fn last_panic() -> String {
     panics::take_place()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::resource::{Resource, getrlimit};
+
+    #[test]
+    fn the_table_of_descriptors_is_as_large_as_asked_for_and_none_stays_open() {
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
+        let wanted = soft.min(9_000);
+        make_room_for_descriptors(wanted as usize - 1);
+        let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        let size: u64 = size
+            .and_then(|size| size.trim().parse().ok())
+            .expect("a number");
+        assert!(size >= wanted, "{size} places for {wanted}");
+        let far = std::path::Path::new("/proc/self/fd").join((wanted - 1).to_string());
+        assert!(!far.exists(), "the far one was closed");
+    }
 }
