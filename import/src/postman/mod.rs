@@ -1,5 +1,5 @@
 //! Postman collections of version 2.1. Neighbours: `variables.rs` puts variables in, `auth.rs` turns authorization into
-//! headers. Source: the collection schema, https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html.
+//! headers. Source: the collection schema, <https://schema.postman.com/collection/json/v2.1.0/draft-07/docs/index.html>.
 //! Invariant: what is disabled is left out, what is inherited is put in, scripts are never read.
 
 mod auth;
