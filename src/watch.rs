@@ -7,7 +7,11 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use loadforge_analysis::{Event, EventKind, Snapshot};
 use loadforge_engine::hold_signals;
 use loadforge_reporter::{Live, ResultsDir, Series};
-use std::thread::{self, JoinHandle};
+use std::{
+    collections::VecDeque,
+    io,
+    thread::{self, JoinHandle},
+};
 
 /// Seconds that may wait for the disk: a minute, some 20 MB with ten names. The aggregator leaves further ones out and says so.
 const SECONDS_WAITING: usize = 60;
@@ -33,14 +37,15 @@ pub struct Watched {
     pub series: Series,
     /// What the screen has not seen yet.
     screen_end: ScreenEnd,
-    screen: JoinHandle<()>,
+    screen: Option<JoinHandle<()>>,
 }
 
 impl Watch {
     /// Starts both, and gives the end that snapshots are to be sent to; it is dropped when the run is over.
     pub fn start(live: Live, results: Option<ResultsDir>) -> (Watch, Sender<Box<Snapshot>>) {
         let (sender, snapshots) = bounded(SECONDS_WAITING);
-        let disk = spawn(move || keep(&snapshots, live, results));
+        let disk = spawn(move || keep(&snapshots, live, results))
+            .expect("a machine that gave threads to workers and aggregator has one more");
         (Watch { disk }, sender)
     }
 
@@ -61,16 +66,18 @@ impl Watched {
     pub fn clear_screen(self) {
         self.screen_end.tell_the_rest();
         // A panic of whoever draws takes nothing away from the results.
-        let _ = self.screen.join();
+        let _ = self.screen.map(JoinHandle::join);
     }
 }
 
 /// Starts a thread that signals do not come to: one that the main thread holds while it writes a file would otherwise come to this
 /// one, which may live longer, and end the program with the file half made.
-fn spawn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+fn spawn<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
     // Threads inherit what is held. Where it cannot be held, signals come to whoever they find.
     let _held = hold_signals();
-    thread::spawn(work)
+    thread::Builder::new().spawn(work)
 }
 
 /// Stores each second, then offers it to the screen.
@@ -80,11 +87,12 @@ fn keep(
     mut results: Option<ResultsDir>,
 ) -> Watched {
     let (to_screen, shown) = bounded(SHOWN_WAITING);
-    let screen = spawn(move || show(&shown, live));
+    // Without a thread for it there is no screen; the results matter more.
+    let screen = spawn(move || show(&shown, live)).ok();
     let mut series = Series::default();
     let mut screen_end = ScreenEnd {
         to_screen,
-        untold: Vec::new(),
+        untold: VecDeque::new(),
         unseen: 0,
         last_s: 0.0,
     };
@@ -107,7 +115,7 @@ fn keep(
 struct ScreenEnd {
     to_screen: Sender<Shown>,
     /// Words that found no room yet; they are not left out.
-    untold: Vec<Event>,
+    untold: VecDeque<Event>,
     /// Seconds left out since the last one that found room.
     unseen: u64,
     /// The end of the last second offered.
@@ -117,11 +125,11 @@ struct ScreenEnd {
 impl ScreenEnd {
     fn offer(&mut self, snapshot: Box<Snapshot>) {
         self.last_s = snapshot.at_s;
-        while let Some(event) = self.untold.pop() {
+        while let Some(event) = self.untold.pop_front() {
             if let Err(TrySendError::Full(Shown::Told(event))) =
                 self.to_screen.try_send(Shown::Told(event))
             {
-                self.untold.push(event);
+                self.untold.push_front(event);
                 break;
             }
         }
@@ -129,7 +137,7 @@ impl ScreenEnd {
             Err(TrySendError::Full(_)) => self.unseen += 1,
             Ok(()) if self.unseen > 0 => {
                 let unseen = std::mem::take(&mut self.unseen);
-                self.untold.push(not_shown(self.last_s, unseen));
+                self.untold.push_back(not_shown(self.last_s, unseen));
             }
             // A screen that has gone away is nobody's loss.
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
@@ -139,7 +147,7 @@ impl ScreenEnd {
     /// Now it may wait: the run is over and its results are written.
     fn tell_the_rest(mut self) {
         if self.unseen > 0 {
-            self.untold.push(not_shown(self.last_s, self.unseen));
+            self.untold.push_back(not_shown(self.last_s, self.unseen));
         }
         for event in self.untold {
             let _ = self.to_screen.send(Shown::Told(event));
@@ -198,7 +206,7 @@ mod tests {
             let line = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
             u64::from_str_radix(line.unwrap().trim(), 16).unwrap()
         });
-        let blocked = blocked.join().unwrap();
+        let blocked = blocked.unwrap().join().unwrap();
         use nix::sys::signal::Signal::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
         for signal in [SIGINT, SIGHUP, SIGQUIT, SIGTERM] {
             assert_ne!(blocked & (1 << (signal as u32 - 1)), 0, "{signal}");
@@ -210,7 +218,7 @@ mod tests {
         let (to_screen, shown) = bounded(SHOWN_WAITING);
         let mut end = ScreenEnd {
             to_screen,
-            untold: vec![not_shown(0.0, 1)],
+            untold: VecDeque::from([not_shown(0.0, 1)]),
             unseen: 0,
             last_s: 0.0,
         };

@@ -574,7 +574,11 @@ fn every_answer_is_told_for_what_it_is() {
             servers.scripted.seen("/idle-race").requests,
             idle_gets + idle_posts
         );
-        assert_eq!(retried, 2 + 2, "each of two idle races met two requests");
+        // On a loaded machine a server may close behind its answer so late that the next request meets that, too.
+        assert!(
+            retried >= 2 + 2,
+            "{retried}: each of two idle races met two requests"
+        );
         // A request given up on does not keep its connection: the server sees the end.
         for path in ["/no-answer", "/half-answer", "/drip"] {
             eventually("the end of each connection", || {

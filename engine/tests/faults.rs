@@ -14,7 +14,7 @@ use std::{
 use support::{
     props::{add_one, counter, document, echo, get, read},
     scripted::{Refusing, ScriptedServer, Welcome},
-    stage::{Play, act, cpus, part, plan, planned, run, wires},
+    stage::{Play, act, cpus, part, plan, planned, run, run_losing, wires},
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -149,6 +149,34 @@ fn a_user_draws_other_numbers_after_a_panic_and_the_same_in_every_run() {
         assert_eq!(first, draws(wire, true));
         let distinct: std::collections::BTreeSet<&String> = first.iter().collect();
         assert_eq!(distinct.len(), 20, "{first:?}");
+    }
+}
+
+#[test]
+fn a_task_that_never_gives_its_thread_back_does_not_hold_the_run() {
+    for wire in wires() {
+        let echo = echo();
+        let task = act(async |user: &mut User| {
+            user.get("/").send().await?;
+            // Nobody can end a thread from outside: it stays until this process goes.
+            loop {
+                std::thread::sleep(Duration::from_secs(3600));
+            }
+        });
+        let plan = Plan {
+            duration: 200 * MS,
+            graceful_stop: 100 * MS,
+            ..plan(Play::new(&[echo.address()], task), wire)
+        };
+        let ran = run_losing(1, plan);
+        assert_eq!(ran.counts().0, 1, "what it had sent is in the books");
+        let told = ran.snapshots.iter().flat_map(|second| &second.events);
+        let told: Vec<&str> = told.map(|event| event.text.as_str()).collect();
+        assert!(
+            told.iter()
+                .any(|text| text.contains("did not leave in time")),
+            "{told:?}"
+        );
     }
 }
 

@@ -16,6 +16,8 @@ use super::{
 
 /// Bounds of the table, in ms.
 const SERVICE_OVER: f64 = 0.12;
+/// The most that the server's own lateness after a freeze may add, as a share of what is right.
+const FROZEN_LATE: f64 = 0.03;
 const GAP_P99_OVER_POLLING: f64 = 0.02;
 const GAP_P99_OVER_SLEEPING: f64 = 0.10;
 const LAG_P50: f64 = 0.002;
@@ -322,7 +324,7 @@ impl Judge<'_> {
         };
         let total = self.case.duration;
         // All that a freeze kept back is due at once, and the server can only answer one after the other.
-        let one_by_one = self.measured.server_late_ms;
+        let late = self.measured.server_late_ms;
         // A quantile falls on one arrival or its neighbour: that is a gap's worth of rank.
         let rank = 2e3 / self.case.rate_per_s;
         let response = self.measured.summary.response_ms;
@@ -332,6 +334,7 @@ impl Judge<'_> {
         ] {
             let right = queues::frozen(q, base, length, count, total);
             let off = rank + 0.005 * right;
+            let one_by_one = late.min(FROZEN_LATE * right);
             let bounds = Bounds {
                 low: right - off,
                 high: right + off + SERVICE_OVER + one_by_one,

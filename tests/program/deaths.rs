@@ -64,20 +64,36 @@ struct Pair {
     dir: TempDir,
     echo: Echo,
     run: Running,
+    /// Users that are at work at all times.
+    users: u64,
 }
 
 impl Pair {
-    /// Starts it with this load; `None` where there is one CPU alone.
-    fn start(load: &[&str]) -> Option<Pair> {
+    /// Starts it with this load, for longer than any test; `None` where there is one CPU alone.
+    fn start(load: &[&str], users: u64) -> Option<Pair> {
         if cpus() < 2 {
             eprintln!("skipped: two workers need two CPUs");
             return None;
         }
         let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
         let url = echo.url();
-        let words = ["run", &url, "--workers", "2", "--transport", "shm"];
+        let words = [
+            "run",
+            &url,
+            "--workers",
+            "2",
+            "--transport",
+            "shm",
+            "--duration",
+            "50s",
+        ];
         let run = Running::start(loadforge().current_dir(dir.path()).args(words).args(load));
-        let pair = Pair { dir, echo, run };
+        let pair = Pair {
+            dir,
+            echo,
+            run,
+            users,
+        };
         eventually("the first requests", || {
             (pair.echo.requests() > 20).then_some(())
         });
@@ -104,14 +120,31 @@ impl Pair {
         self.echo.requests()
     }
 
-    /// Waits for the end of a run that lost one worker: it is whole, tells so, and the server's count is within what it does
-    /// not know. Gives the summary.
+    /// Waits until its loss is told and the other has taken over, then ends the run: it is whole, tells so, and the server's
+    /// count is within what it does not know. Gives the summary.
     fn end(mut self, at_death: u64, verdict: (i32, &str), words: &str) -> Value {
         let (code, level) = verdict;
+        eventually("the other with all users", || {
+            let snapshots = results_dir(self.dir.path())?.join("snapshots.jsonl");
+            let lines = fs::read_to_string(snapshots).ok()?;
+            let (_, later) = lines.split_once("worker_lost")?;
+            let users =
+                |line: &str| serde_json::from_str::<Value>(line).ok()?["users"]["active"].as_u64();
+            later
+                .lines()
+                .skip(1)
+                .filter_map(users)
+                .any(|active| active >= self.users)
+                .then_some(())
+        });
+        eventually("more answers", || {
+            (self.echo.requests() > at_death + 20).then_some(())
+        });
+        self.run.signal(Signal::SIGINT);
         assert_eq!(self.run.wait().code(), Some(code), "{}", self.run.said());
         let summary = summary(self.dir.path());
         assert_balanced(&summary);
-        assert_eq!(summary["outcome"], "completed");
+        assert_eq!(summary["outcome"], "interrupted");
         assert_eq!(summary["generator"]["workers_lost"], 1);
         assert_eq!(summary["verdict"]["level"], level, "{summary}");
         let (known, sent) = (
@@ -123,7 +156,6 @@ impl Pair {
             known <= served && served <= sent,
             "{known} <= {served} <= {sent}"
         );
-        assert!(served > at_death, "the other worker went on");
         let results = results_dir(self.dir.path()).unwrap();
         assert_eq!(json(&results.join("run.json"))["workers"], 2);
         let snapshots = fs::read_to_string(results.join("snapshots.jsonl")).unwrap();
@@ -140,7 +172,7 @@ impl Pair {
 #[test]
 fn a_worker_that_is_killed_or_crashes_does_not_end_the_run_and_is_in_the_report() {
     for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGABRT] {
-        let Some(pair) = Pair::start(&["--duration", "2s", "--users", "8"]) else {
+        let Some(pair) = Pair::start(&["--users", "8"], 8) else {
             return;
         };
         let at_death = pair.hit(signal);
@@ -151,11 +183,11 @@ fn a_worker_that_is_killed_or_crashes_does_not_end_the_run_and_is_in_the_report(
 
 #[test]
 fn a_worker_that_is_stopped_is_named_then_ended_and_the_other_takes_over() {
-    let Some(pair) = Pair::start(&["--duration", "14s", "--rate", "100"]) else {
+    let Some(pair) = Pair::start(&["--rate", "100"], 0) else {
         return;
     };
     let at_death = pair.hit(Signal::SIGSTOP);
-    // A third of all arrivals not sent says nothing about the server any more.
+    // So many arrivals not sent says nothing about the server any more.
     let summary = pair.end(
         at_death,
         (4, "INVALID"),
@@ -163,8 +195,7 @@ fn a_worker_that_is_stopped_is_named_then_ended_and_the_other_takes_over() {
     );
     // Its half of the arrivals of ten seconds at least: what it was to begin and did not.
     let not_sent = count(&summary, "not_sent");
-    assert!((400..=700).contains(&not_sent), "{not_sent} of {summary}");
-    assert_eq!(count(&summary, "intended"), 1_400);
+    assert!(not_sent >= 400, "{not_sent} of {summary}");
 }
 
 #[test]

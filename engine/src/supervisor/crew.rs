@@ -22,6 +22,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+/// Pieces of 4 KB that are read of a worker's error stream at a time.
+const READS_A_LOOK: u32 = 16;
 /// Lines of a worker's error stream that are passed on; the rest is read and dropped, which is told once.
 const MOST_LINES: u32 = 50;
 /// Longest line that is passed on, in bytes; of a longer one the beginning.
@@ -177,10 +179,32 @@ impl Member {
         // SAFETY: the descriptor is open as long as `errors`; ManuallyDrop keeps this view from closing it.
         let mut stream =
             std::mem::ManuallyDrop::new(unsafe { fs::File::from_raw_fd(errors.as_raw_fd()) });
-        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+        // A worker that writes without end shall not hold the dispatcher: the rest has its turn at the next look.
+        for _ in 0..READS_A_LOOK {
+            let Ok(count @ 1..) = stream.read(&mut buffer) else {
+                break;
+            };
             lines.take(&buffer[..count], &mut found);
         }
         found
+    }
+
+    /// A process that ended well before it was done did not: a scenario may call `exit`.
+    pub fn doubt(&mut self, is_done: bool) {
+        if self.is_process() && self.ended == Some(Ended::Well) && !is_done {
+            self.ended = Some(Ended::Badly(
+                "ended before its time (exit code 0)".to_owned(),
+            ));
+        }
+    }
+
+    /// Counts a thread that does not leave as gone; it goes with the process. Gives whether there was one.
+    pub fn abandon(&mut self) -> bool {
+        let stays = !self.is_process() && self.ended.is_none();
+        if stays {
+            self.ended = Some(Ended::Badly("did not leave in time".to_owned()));
+        }
+        stays
     }
 
     /// Ends the worker at once. A thread cannot be ended from outside; it goes with the process.

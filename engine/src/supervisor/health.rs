@@ -16,6 +16,8 @@ pub struct Health {
     watch: Watch,
     /// What it had seen when the last window was measured.
     seen: Look,
+    /// By worker: the share stolen from its CPU between the last two looks.
+    steal_percent: Vec<f64>,
     /// By worker: it had gone before the window began.
     gone: Vec<bool>,
     cpu_ns: Vec<u64>,
@@ -42,6 +44,7 @@ impl Health {
         Ok(Health {
             seen: watch.last(),
             watch,
+            steal_percent: vec![0.0; workers],
             throttled_ns: quota.throttled_ns(),
             quota,
             gone: vec![false; workers],
@@ -122,9 +125,15 @@ impl Health {
         self.throttled_ns = throttled_ns;
         let look = self.watch.last();
         let apart_s = look.at_ns.saturating_sub(self.seen.at_ns) as f64 / 1e9;
-        self.seen
-            .machine
-            .compare(&look.machine, apart_s, &mut window);
+        if apart_s > 0.0 {
+            self.seen
+                .machine
+                .compare(&look.machine, apart_s, &mut window);
+            self.steal_percent.clone_from(&window.steal_percent);
+        } else {
+            // Without a new look the share is taken to last; counts come with the next one.
+            window.steal_percent.clone_from(&self.steal_percent);
+        }
         window.memory_bytes = look.memory_bytes;
         window.descriptors = look.descriptors;
         self.seen = look;

@@ -33,7 +33,6 @@ use nix::{
 use signals::Signals;
 use std::{
     io,
-    os::fd::AsFd,
     sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
@@ -51,6 +50,8 @@ const LEAVE_WITHIN_NS: u64 = 1_500_000_000;
 const STUCK_AFTER_NS: u64 = 3_000_000_000;
 /// A worker whose heartbeat is this old is ended, if there are others to take over its share of the load.
 const GIVEN_UP_AFTER_NS: u64 = 10_000_000_000;
+/// A look that comes so late excuses everybody's silence: the machine, or all of us, stood still.
+const LONG_DELAY_NS: u64 = 500_000_000;
 /// The longest the dispatcher sleeps.
 const TICK_NS: u64 = 20_000_000;
 
@@ -90,9 +91,7 @@ impl Prepared {
     pub fn run(self, observe: impl FnOnce() -> Sender<Box<Snapshot>>) -> Result<RunEnd, RunError> {
         let mut dispatcher = Dispatcher::start(&self)?;
         let watchers = observe();
-        let ran = dispatcher.run(&self, watchers);
-        dispatcher.signals.leave();
-        ran
+        dispatcher.run(&self, watchers)
     }
 
     fn assignment(&self, worker: usize) -> Assignment {
@@ -148,6 +147,8 @@ struct Dispatcher {
     /// When workers must have left, on CLOCK_MONOTONIC; set by the drain, moved by the end.
     end_by_ns: u64,
     looked_ns: u64,
+    /// When workers were last excused for whatever they were silent before, on CLOCK_MONOTONIC.
+    excused_ns: u64,
     /// When the drain began, in ns since t0.
     drained_ns: Option<u64>,
 }
@@ -186,6 +187,7 @@ impl Dispatcher {
             killed: false,
             end_by_ns: u64::MAX,
             looked_ns: monotonic_ns(),
+            excused_ns: 0,
             drained_ns: None,
         })
     }
@@ -341,7 +343,8 @@ impl Dispatcher {
 
     /// Sleeps until something happens, at most `longest_ns`.
     fn sleep(&self, longest_ns: u64) {
-        let mut fds = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let signals = self.signals.watched();
+        let mut fds: Vec<PollFd<'_>> = signals.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into();
         for member in &self.crew {
             fds.extend(
                 member
@@ -371,16 +374,21 @@ impl Dispatcher {
             self.transport.control().set_phase(RunPhase::Ending);
             self.ring_all();
             self.crew.iter().for_each(Member::kill);
+            // Threads cannot be killed.
+            self.end_by_ns = monotonic_ns() + LEAVE_WITHIN_NS;
         }
     }
 
     fn look_after_workers(&mut self, plan: &Plan) {
         let now_ns = monotonic_ns();
-        // Our own delay says nothing about the workers.
-        let own_delay_ns = now_ns.saturating_sub(self.looked_ns + TICK_NS);
+        // Our own delay says nothing about the workers: they may have been held up by the same.
+        if now_ns > self.looked_ns + LONG_DELAY_NS {
+            self.excused_ns = now_ns;
+        }
         self.looked_ns = now_ns;
         for worker in 0..self.crew.len() {
             let ended = self.crew[worker].look();
+            self.crew[worker].doubt(self.transport.worker(worker).state() == WorkerState::Done);
             for line in self.crew[worker].error_lines() {
                 self.tell(EventKind::WorkerOutput, format!("worker {worker}: {line}"));
             }
@@ -395,9 +403,10 @@ impl Dispatcher {
                 continue;
             }
             let control = self.transport.worker(worker);
-            let silent_ns = now_ns.saturating_sub(control.heartbeat_ns.load(Ordering::Relaxed));
+            let heard_ns = control.heartbeat_ns.load(Ordering::Relaxed);
+            let silent_ns = now_ns.saturating_sub(heard_ns.max(self.excused_ns));
             if control.state() == WorkerState::Running && self.crew[worker].ended.is_none() {
-                self.mind_silence(worker, silent_ns.saturating_sub(own_delay_ns));
+                self.mind_silence(worker, silent_ns);
             }
         }
     }
@@ -512,7 +521,12 @@ impl Dispatcher {
             return;
         }
         if self.transport.control().phase() == RunPhase::Ending {
-            self.crew.iter().for_each(Member::kill);
+            for worker in 0..self.crew.len() {
+                self.crew[worker].kill();
+                if self.crew[worker].abandon() {
+                    self.report_lost(worker, "did not leave in time", 0);
+                }
+            }
         } else {
             self.transport.control().set_phase(RunPhase::Ending);
             self.ring_all();
@@ -521,6 +535,9 @@ impl Dispatcher {
     }
 
     fn finish(&mut self) -> RunEnd {
+        // From here on nobody looks: the aggregator may wait for a slow disk.
+        self.signals.hear();
+        self.signals.leave();
         self.notify(Notice::Finish);
         let fold = match self.aggregator.take().map(JoinHandle::join) {
             Some(Ok(fold)) => fold,

@@ -2,7 +2,7 @@
 //! process takes milliseconds, and a worker that shares its CPU would be late by them. Neighbours: `health.rs` takes the last look
 //! once a window. Invariant: whoever asks never waits for a look.
 
-use super::machine::MachineCounts;
+use super::{machine::MachineCounts, signals::hold_signals};
 use crate::clock::monotonic_ns;
 use crossbeam::channel::{RecvTimeoutError, Sender, bounded};
 use procfs::process::Process;
@@ -67,6 +67,8 @@ impl Watch {
         let last = Arc::new(Mutex::new(watched.look(None, false)));
         let (ends, ended) = bounded(0);
         let (its_watched, its_last) = (watched.clone(), Arc::clone(&last));
+        // Threads inherit what is held: a signal that came to this one could end the program while a file is being made.
+        let _held = hold_signals()?;
         thread::Builder::new().name("watch".into()).spawn(move || {
             give_way();
             let mut looks = 0;

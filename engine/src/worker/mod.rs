@@ -99,6 +99,9 @@ pub fn work(assignment: Assignment, bell: BorrowedFd<'_>) -> Result<(), String> 
     }
 }
 
+/// Places in the table of descriptors that are made before the run: 512 KB of the kernel's.
+const MOST_PLACES: u64 = 65_536;
+
 /// Makes the kernel's table of this process's descriptors as large as it will be. Otherwise it grows at 64, 256, 1,024 and so on
 /// while the run goes on, and a process with several threads sleeps each time until every CPU has noticed (an RCU grace period:
 /// 8 to 20 ms beside a server that is busy). Twice as many as expected, for the users of a worker that dies.
@@ -109,7 +112,7 @@ fn make_room_for_descriptors(count: usize) {
         unistd::close,
     };
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-    let highest = (count as u64).min(limit.saturating_sub(1));
+    let highest = (count as u64).min(MOST_PLACES).min(limit.saturating_sub(1));
     let highest = i32::try_from(highest).unwrap_or(i32::MAX);
     // Where it cannot be had, the table grows as it always did.
     if let Ok(far) = fcntl(std::io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(highest)) {
