@@ -185,6 +185,10 @@ pub struct GeneratorWindow {
     pub cpu_percent: Vec<f64>,
     /// By worker: time spent spinning for a deadline, in percent of one CPU.
     pub spin_percent: Vec<f64>,
+    /// Of the time spent spinning, what passed in pauses of 0.1 ms and longer, in which something took a worker's CPU away,
+    /// in ns, all workers together. A hypervisor's pauses are here also where it does not own up to them as steal.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub paused_ns: u64,
     /// By worker: whether it is alive.
     pub alive: Vec<bool>,
     /// By worker: time that the hypervisor kept its CPU from this machine, in percent.

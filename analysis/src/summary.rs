@@ -292,6 +292,10 @@ pub struct GeneratorSummary {
     /// Time of the measured part that used-up CPU quotas of its cgroups kept the generator from its CPUs, in ms, all CPUs together.
     #[serde(default)]
     pub throttled_ms: f64,
+    /// Time of the measured part in which something took the CPU from a worker that was spinning for a deadline, for 0.1 ms or
+    /// more at a time: another process, the kernel, or a hypervisor, owned up to as steal or not. In ms, all workers together.
+    #[serde(default)]
+    pub paused_ms: f64,
     /// Times the kernel took the CPU from a worker that wanted to go on.
     #[serde(default)]
     pub involuntary_switches: u64,
@@ -317,6 +321,18 @@ pub struct GeneratorSummary {
     pub completion_overflows: u64,
     /// Heartbeats that came more than a second late.
     pub missed_heartbeats: u64,
+}
+
+impl GeneratorSummary {
+    /// Share (0 to 1) of the time that workers spun in which something else had their CPU; 0 when they did not spin.
+    pub fn paused_share(&self, measured_s: f64) -> f64 {
+        let spun_ms = self.spin_percent.iter().sum::<f64>() / 100.0 * measured_s * 1e3;
+        if spun_ms > 0.0 {
+            (self.paused_ms / spun_ms).min(1.0)
+        } else {
+            0.0
+        }
+    }
 }
 
 /// A threshold with what was measured.

@@ -33,6 +33,10 @@ pub const STEAL_PERCENT: f64 = 5.0;
 /// a quota is taken in slices of tens of ms, and at 1 % the p99 is made of them.
 pub const THROTTLED_PERCENT: f64 = 1.0;
 
+/// Share of the time spent spinning that may pass in pauses before they are what made requests leave late: of a share like this
+/// the p99 is made.
+pub const PAUSED_SHARE: f64 = 0.01;
+
 /// What the verdict needs beside the summary.
 #[derive(Clone, Debug)]
 pub struct JudgeFacts {
@@ -272,15 +276,24 @@ fn lag(summary: &RunSummary) -> Reason {
     if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
         return None;
     }
-    let remedy = match summary.model {
-        LoadModel::Open if summary.rate.max_rps.is_some() => {
-            "a higher --max-rps if that held them back, else more workers or CPUs of their own"
+    let paused = summary.generator.paused_share(summary.measured.seconds);
+    let remedy = if paused >= PAUSED_SHARE {
+        format!(
+            "a quieter machine: for {:.1} % of the time that workers spun, something else had their CPU ({:.1} ms)",
+            paused * 100.0,
+            summary.generator.paused_ms
+        )
+    } else {
+        match summary.model {
+            LoadModel::Open if summary.rate.max_rps.is_some() => {
+                "a higher --max-rps if that held them back, else more workers or CPUs of their own"
+            }
+            LoadModel::Open if at_max_users(summary) => {
+                "a higher --max-users: all of them were waiting for answers at some time"
+            }
+            LoadModel::Open | LoadModel::Closed => "more workers or CPUs of their own",
         }
-        LoadModel::Open if at_max_users(summary) => {
-            "a higher --max-users: all of them were waiting for answers at some time"
-        }
-        LoadModel::Open => "more workers or CPUs of their own",
-        LoadModel::Closed => "more workers or CPUs of their own",
+        .to_owned()
     };
     suspect(format!(
         "requests left late: {quantile} of the lag is {lag:.3} ms, {:.0} % of the response time's {quantile} of \

@@ -50,9 +50,16 @@ fn held_back(run: &mut Run, ms: f64) {
     run.summary.generator.throttled_ms = ms;
 }
 
+/// Two workers spun for half a second each second, three seconds long, and for 30 ms of that they could not.
+fn paused(run: &mut Run) {
+    run.summary.measured.seconds = 3.0;
+    run.summary.generator.spin_percent = vec![40.0, 10.0];
+    run.summary.generator.paused_ms = 30.0;
+}
+
 #[test]
 fn every_reason_has_its_level_and_its_words() {
-    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 43] = [
+    let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 45] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),
         ("healthy, open", Open, Valid, |_| (), ""),
         (
@@ -252,6 +259,17 @@ fn every_reason_has_its_level_and_its_words() {
             },
             "it needs a higher --max-rps if that held them back",
         ),
+        (
+            "lag, on a machine that pauses",
+            Open,
+            Suspect,
+            |r| {
+                r.summary.lag_ms.p99 = 2.001;
+                paused(r);
+            },
+            "it needs a quieter machine: for 2.0 % of the time that workers spun, something else had their CPU (30.0 ms)",
+        ),
+        ("pauses that made no lag", Open, Valid, paused, ""),
         (
             "steal",
             Closed,

@@ -176,12 +176,14 @@ pub struct WorkerControl {
     pub cpu_ns: AtomicU64,
     /// Time the worker has spent spinning for deadlines since t0, in ns.
     pub spin_ns: AtomicU64,
+    /// Of the time spent spinning, what passed in pauses: between two looks at the clock that nothing of ours keeps apart.
+    pub paused_ns: AtomicU64,
     /// Records of other kinds for which there was no room anywhere, since the start; kept by `RecordSink`. Of what they
     /// stand for nothing was sent, so they have no part in the equation of what was.
     pub lost_others: AtomicU64,
     /// Why the worker asked for the end of the run: 1 more than the number of a text in its table; 0 when it has not asked.
     end_reason: AtomicU64,
-    _spare: [u64; 13],
+    _spare: [u64; 12],
     /// How many shares of the load this worker was given so far; written by the supervisor through `give_share`.
     shares_given: AtomicU64,
     /// The last of them, number n in slot n modulo their count: each holds from its time on, so that all must be known.

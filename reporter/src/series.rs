@@ -63,6 +63,8 @@ pub struct SeriesPoint {
     pub steal_percent: Vec<f64>,
     /// Times the kernel took the CPU from a worker that wanted to go on.
     pub involuntary_switches: u64,
+    /// Time that something took the CPU from workers that were spinning, ms.
+    pub paused_ms: f64,
     /// TCP segments that this machine sent again.
     pub retransmits: u64,
     /// Most descriptors open in all processes together; 0 when they were not counted.
@@ -213,6 +215,7 @@ impl SeriesPoint {
             spin_percent: snapshot.generator.spin_percent.clone(),
             steal_percent: snapshot.generator.steal_percent.clone(),
             involuntary_switches: snapshot.generator.involuntary_switches,
+            paused_ms: snapshot.generator.paused_ns as f64 / 1e6,
             retransmits: snapshot.generator.retransmits,
             descriptors: snapshot.generator.descriptors,
         }
@@ -247,6 +250,7 @@ impl SeriesPoint {
         keep_highest(&mut self.spin_percent, &next.spin_percent);
         keep_highest(&mut self.steal_percent, &next.steal_percent);
         self.involuntary_switches += next.involuntary_switches;
+        self.paused_ms += next.paused_ms;
         self.retransmits += next.retransmits;
         self.descriptors = self.descriptors.max(next.descriptors);
     }

@@ -190,6 +190,23 @@ fn others_on_its_cpus_excuse_lag_at_half_load_and_are_named() {
 }
 
 #[test]
+fn a_machine_that_stood_still_for_a_hundredth_of_the_time_excuses_a_p99_and_no_median() {
+    let case = the_case(|case| case.question == Question::HalfLoad);
+    let mut measured = even(case.rate_per_s, 0.1);
+    (
+        measured.summary.lag_ms.p50,
+        measured.summary.lag_ms.p99,
+        measured.summary.paused_share,
+    ) = (0.02, 5.0, 0.009);
+    assert_eq!(verdicts(&case, &measured), [Fail, Fail]);
+    measured.summary.paused_share = 0.011;
+    assert_eq!(verdicts(&case, &measured), [Fail, Noisy]);
+    let (machine, jitter) = quiet();
+    let rows = rows(&case, &measured, &jitter, &machine);
+    assert!(rows[1].note.as_deref().unwrap().contains("1.1 %"));
+}
+
+#[test]
 fn a_freeze_that_the_response_time_hides_fails() {
     let case = the_case(|case| matches!(case.question, Question::Freezes { count: 1, .. }));
     let mut measured = even(1_000.0, 10.0);

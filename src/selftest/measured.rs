@@ -1,6 +1,7 @@
 //! What a run of the self-test said, and what its server saw. Neighbours: `children.rs` reads, `judge.rs` judges.
 //! Invariant: a figure that a summary lacks is an error, never zero.
 
+use loadforge_analysis::GeneratorSummary;
 use serde_json::Value;
 
 /// Everything known of one run.
@@ -33,6 +34,8 @@ pub(super) struct Summary {
     pub(super) response_ms: Latency,
     pub(super) service_ms: Latency,
     pub(super) lag_ms: Latency,
+    /// Share (0 to 1) of the time that workers spun in which something else had their CPU.
+    pub(super) paused_share: f64,
 }
 
 /// One of the three latencies, in ms.
@@ -71,6 +74,13 @@ impl Summary {
             response_ms: Latency::read(&json, "response_ms")?,
             service_ms: Latency::read(&json, "service_ms")?,
             lag_ms: Latency::read(&json, "lag_ms")?,
+            paused_share: {
+                let generator =
+                    serde_json::from_value::<GeneratorSummary>(json["generator"].clone())
+                        .map_err(|error| format!("generator: {error}"))?;
+                let measured_s = json["measured"]["seconds"].as_f64();
+                generator.paused_share(measured_s.ok_or("measured.seconds")?)
+            },
         })
     }
 }
@@ -98,8 +108,14 @@ mod tests {
     #[test]
     fn a_summary_is_read_and_what_it_lacks_is_named() {
         let latency = r#"{"mean":1.5,"p50":1.0,"p99":2.0,"p999":3.0}"#;
+        let generator = GeneratorSummary {
+            spin_percent: vec![50.0],
+            paused_ms: 30.0,
+            ..GeneratorSummary::default()
+        };
+        let generator = serde_json::to_string(&generator).expect("plain figures");
         let text = format!(
-            r#"{{"duration_s":3.0,"verdict":{{"level":"SUSPECT","reasons":["late"]}},
+            r#"{{"duration_s":3.0,"measured":{{"seconds":3.0}},"generator":{generator},"verdict":{{"level":"SUSPECT","reasons":["late"]}},
                "requests":{{"intended":9,"sent":8,"not_sent":1,"ok":7,"failed":1,"unknown":0,"lost":0}},
                "response_ms":{latency},"service_ms":{latency},"lag_ms":{latency}}}"#
         );
@@ -108,7 +124,7 @@ mod tests {
             (summary.intended, summary.not_sent, summary.reasons),
             (9, 1, 1)
         );
-        assert_eq!(summary.lag_ms.p999, 3.0);
+        assert_eq!((summary.lag_ms.p999, summary.paused_share), (3.0, 0.02));
         let without = text.replace("\"not_sent\":1,", "");
         assert_eq!(Summary::read(&without), Err("requests.not_sent".to_owned()));
         assert!(Summary::read("oops").is_err());

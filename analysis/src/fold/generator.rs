@@ -18,6 +18,7 @@ pub(super) struct GeneratorFold {
     completion_overflows: u64,
     missed_heartbeats: u64,
     throttled_ns: u64,
+    paused_ns: u64,
     involuntary_switches: u64,
     descriptors_peak: u64,
     retransmits: u64,
@@ -61,6 +62,7 @@ impl GeneratorFold {
         self.draining = snapshot.phase == Phase::Draining;
         if under_load && measured {
             self.throttled_ns += window.throttled_ns;
+            self.paused_ns += window.paused_ns;
             self.add_workers(window, length_s);
         }
     }
@@ -93,6 +95,7 @@ impl GeneratorFold {
             spin_percent: self.means(|worker| worker.spin),
             steal_percent: self.means(|worker| worker.steal),
             throttled_ms: self.throttled_ns as f64 / 1e6,
+            paused_ms: self.paused_ns as f64 / 1e6,
             supervisor_cpu_percent: mean(self.supervisor_cpu, self.seconds),
             peak_memory_bytes: self.peak_memory_bytes,
             ring_stalls: self.ring_stalls,

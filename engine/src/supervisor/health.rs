@@ -23,6 +23,7 @@ pub struct Health {
     cpu_ns: Vec<u64>,
     spin_ns: Vec<u64>,
     own_cpu_ns: u64,
+    paused_ns: u64,
     stalls: u64,
     starvations: u64,
     overflows: u64,
@@ -51,6 +52,7 @@ impl Health {
             cpu_ns: vec![0; workers],
             spin_ns: vec![0; workers],
             own_cpu_ns: process_cpu_ns(),
+            paused_ns: 0,
             stalls: 0,
             starvations: 0,
             overflows: 0,
@@ -78,6 +80,7 @@ impl Health {
         let percent = |ns: u64| (ns as f64 / 1e9) / length_s.max(1e-3) * 100.0;
         let mut window = GeneratorWindow::default();
         let (mut stalls, mut starvations, mut overflows, mut lost_others) = (0, 0, 0, 0);
+        let mut paused_ns = 0;
         let mut workers_cpu_ns = 0;
         for worker in 0..transport.workers() {
             let control = transport.worker(worker);
@@ -93,6 +96,7 @@ impl Health {
             // A worker that left within the window worked in it.
             window.alive.push(!self.gone[worker]);
             self.gone[worker] |= is_lost(worker) || state == WorkerState::Done;
+            paused_ns += control.paused_ns.load(Ordering::Relaxed);
             stalls += control.stalls.load(Ordering::Relaxed);
             starvations += control.starvations.load(Ordering::Relaxed);
             overflows += control.overflows.load(Ordering::Relaxed);
@@ -103,6 +107,8 @@ impl Health {
                 window.missed_heartbeats += 1;
             }
         }
+        window.paused_ns = paused_ns - self.paused_ns;
+        self.paused_ns = paused_ns;
         window.ring_stalls = stalls - self.stalls;
         self.stalls = stalls;
         window.receive_starvations = starvations - self.starvations;

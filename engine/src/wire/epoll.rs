@@ -399,7 +399,7 @@ impl Wire for EpollWire {
         } else {
             Wait::No
         };
-        let found = self.poller.wait(wait, &mut self.counts.spin_ns)?;
+        let found = self.poller.wait(wait, &mut self.counts)?;
         let now_ns = monotonic_ns();
         let mut events = 0;
         for index in 0..found {

@@ -78,15 +78,42 @@ impl Outgoing {
     }
 }
 
+/// Two looks at the clock this far apart, with nothing between them but another look for events, mean that something took
+/// the CPU away: an interrupt takes some 10 µs, a turn of the scheduler or a pause by the hypervisor ms.
+pub(crate) const PAUSE_NS: u64 = 100_000;
+
 /// Counts that a wire keeps about itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WireCounts {
     /// Time spent spinning for a deadline, in ns.
     pub spin_ns: u64,
+    /// Of that, what passed in pauses of `PAUSE_NS` and longer, in ns.
+    pub paused_ns: u64,
+    /// Sleeps before a spin that lasted to their end.
+    pub wakes: u64,
+    /// How late the last of them ended, in ns.
+    pub woke_late_ns: u64,
     /// Times a receive found no buffer and had to be armed again.
     pub starvations: u64,
     /// Turns that found more completions than the queue holds; the kernel keeps the others for the next turn.
     pub overflows: u64,
+}
+
+impl WireCounts {
+    /// Books a sleep before a spin that lasted to its end.
+    pub(crate) fn woke(&mut self, late_ns: u64) {
+        self.wakes += 1;
+        self.woke_late_ns = late_ns;
+    }
+
+    /// Books a step of a spin: from one look at the clock to the next.
+    pub(crate) fn spun(&mut self, from_ns: u64, to_ns: u64) {
+        let step_ns = to_ns - from_ns;
+        self.spin_ns += step_ns;
+        if step_ns >= PAUSE_NS {
+            self.paused_ns += step_ns;
+        }
+    }
 }
 
 /// The face of both wires.

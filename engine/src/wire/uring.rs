@@ -248,6 +248,9 @@ impl UringWire {
         if spin_ns == 0 {
             return self.enter_now();
         }
+        if sleep_until > now {
+            self.counts.woke(monotonic_ns().saturating_sub(sleep_until));
+        }
         self.spin_until(deadline_ns)
     }
 
@@ -270,17 +273,16 @@ impl UringWire {
     /// for the length of the spin.
     fn spin_until(&mut self, deadline_ns: u64) -> io::Result<()> {
         self.enter_now()?;
-        let began = monotonic_ns();
-        let mut now = began;
+        let mut now = monotonic_ns();
         while now < deadline_ns && self.ring.completion().is_empty() {
             if self.ring.submission().taskrun() {
-                self.enter_now()?;
-                break;
+                return self.enter_now();
             }
             std::hint::spin_loop();
+            let before = now;
             now = monotonic_ns();
+            self.counts.spun(before, now);
         }
-        self.counts.spin_ns += now - began;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::{
     desk::{Desk, Stage},
     exchange::Core,
     executor::yield_now,
+    lead::Lead,
     users::Users,
 };
 use crate::{
@@ -18,8 +19,8 @@ use std::{cell::RefCell, io, rc::Rc, sync::atomic::Ordering, time::Duration};
 
 /// The longest a worker sleeps, and so the longest between two heartbeats of an idle one.
 const LONGEST_SLEEP_NS: u64 = 10_000_000;
-/// How long before a deadline a worker that may spin wakes up.
-const SPIN_NS: u64 = 50_000;
+/// How much later the page may be kept for the sake of an arrival that is due: it takes 5 µs.
+const KEPT_LATER_NS: u64 = LONGEST_SLEEP_NS / 2;
 /// Rounds of users waking users before the kernel is asked for news all the same.
 const ROUNDS_PER_TURN: u32 = 32;
 /// The same bound in time; so far away in tests that no clock decides them.
@@ -46,6 +47,8 @@ pub struct Driver<W> {
     core: Rc<RefCell<Core<W>>>,
     users: Users<W>,
     ends: Ends,
+    /// How long before a deadline a worker that may spin wakes up.
+    lead: Lead,
     /// When the page was last kept, ns since the epoch.
     kept_ns: u64,
     draining_since_ns: u64,
@@ -62,6 +65,7 @@ impl<W: Wire + 'static> Driver<W> {
             core,
             users,
             ends,
+            lead: Lead::default(),
             kept_ns: 0,
             draining_since_ns: 0,
             drain_due_ns: None,
@@ -74,14 +78,14 @@ impl<W: Wire + 'static> Driver<W> {
     /// # Errors
     /// When the kernel refuses the wire as a whole.
     pub async fn drive(mut self) -> io::Result<()> {
-        self.keep_page(true);
+        self.keep_page(None);
         loop {
             let idle = self.let_users_run().await;
             self.core.borrow_mut().desk.sink.flush();
             if self.is_over() {
                 return self.close();
             }
-            self.turn(idle)?;
+            let users_ns = self.turn(idle)?;
             let now_ns = self.core.borrow_mut().fire_timers();
             if self.core.borrow().desk.stage == Stage::Running {
                 // Read behind the clock: a share that is not there yet holds from later than now.
@@ -89,7 +93,9 @@ impl<W: Wire + 'static> Driver<W> {
                 self.users
                     .act(self.drain_due_ns.unwrap_or(u64::MAX).min(now_ns));
             }
-            self.keep_page(false);
+            // What is due now shall not wait for the page, unless something is due in every turn.
+            let delay_ns = if users_ns <= now_ns { KEPT_LATER_NS } else { 0 };
+            self.keep_page(Some(LONGEST_SLEEP_NS + delay_ns));
         }
     }
 
@@ -110,7 +116,8 @@ impl<W: Wire + 'static> Driver<W> {
         false
     }
 
-    fn turn(&mut self, idle: bool) -> io::Result<()> {
+    /// Enters the kernel; returns until when there was nothing for users to do, ns since the epoch.
+    fn turn(&mut self, idle: bool) -> io::Result<u64> {
         let users_ns = self.users.next_ns();
         let Core { wire, desk, .. } = &mut *self.core.borrow_mut();
         let wait = match idle {
@@ -118,7 +125,8 @@ impl<W: Wire + 'static> Driver<W> {
             false => Wait::No,
         };
         wire.turn(wait, &mut |event, clock_ns| desk.on_event(event, clock_ns))?;
-        Ok(())
+        self.lead.see(wire.counts());
+        Ok(users_ns)
     }
 
     fn wait(&self, desk: &Desk, users_ns: u64) -> Wait {
@@ -137,7 +145,7 @@ impl<W: Wire + 'static> Driver<W> {
         let precise =
             deadline_ns == users_ns || (deadline_ns == timer_ns && desk.timers.next_is_precise());
         let spin_ns = if self.ends.may_spin && precise {
-            SPIN_NS
+            self.lead.ns()
         } else {
             0
         };
@@ -147,13 +155,15 @@ impl<W: Wire + 'static> Driver<W> {
         }
     }
 
-    /// Reads the control page, keeps our lines of it, and settles users; at most every 10 ms unless something changed.
-    fn keep_page(&mut self, at_once: bool) {
+    /// Reads the control page, keeps our lines of it, and settles users, once `after_ns` have passed since the last time; at once
+    /// without it, or when something changed.
+    fn keep_page(&mut self, after_ns: Option<u64>) {
         let (was, stage, now_ns) = {
             let desk = &mut self.core.borrow_mut().desk;
             let stage = self.stage(desk);
-            let changed = stage != desk.stage || std::mem::take(&mut desk.rung) || at_once;
-            if !changed && desk.now_ns < self.kept_ns + LONGEST_SLEEP_NS {
+            let changed = stage != desk.stage || std::mem::take(&mut desk.rung);
+            let due_ns = after_ns.map_or(0, |after_ns| self.kept_ns + after_ns);
+            if !changed && desk.now_ns < due_ns {
                 return;
             }
             self.kept_ns = desk.now_ns;
@@ -225,6 +235,7 @@ impl<W: Wire + 'static> Driver<W> {
         set(&control.in_flight, desk.in_flight);
         set(&control.cpu_ns, thread_cpu_ns() - self.cpu_before_ns);
         set(&control.spin_ns, counts.spin_ns);
+        set(&control.paused_ns, counts.paused_ns);
         set(&control.starvations, counts.starvations);
         set(&control.overflows, counts.overflows);
     }

@@ -7,6 +7,7 @@ mod desk;
 mod driver;
 mod exchange;
 mod executor;
+mod lead;
 mod limiter;
 mod not_sent;
 mod panics;

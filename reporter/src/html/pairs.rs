@@ -53,6 +53,10 @@ pub(super) fn generator(summary: &RunSummary) -> Vec<Pair> {
             format::latency(generator.throttled_ms),
         ),
         pair(
+            "CPU taken from spinning workers",
+            format::latency(generator.paused_ms),
+        ),
+        pair(
             "Involuntary switches",
             format::count(generator.involuntary_switches),
         ),

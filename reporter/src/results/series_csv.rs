@@ -17,7 +17,7 @@ use std::io::{self, Write as _};
 
 /// The columns of the table. `offered`, `sent` and `not_sent` are counted in the second the requests were due or sent in, the
 /// rest in the one they were done in; `measured` is 0 in warm-up and cool-down. `cpu_max_percent` is the busiest worker's, spinning left out.
-const COLUMNS: [&str; 42] = [
+const COLUMNS: [&str; 43] = [
     "second_s",
     "length_s",
     "users",
@@ -60,6 +60,7 @@ const COLUMNS: [&str; 42] = [
     "involuntary_switches",
     "descriptors",
     "retransmits",
+    "paused_ms",
 ];
 
 /// The part of a snapshot that the table shows: endpoints are passed over, which makes reading several times faster.
@@ -215,6 +216,7 @@ impl Second {
             generator.descriptors,
             generator.retransmits,
         ]);
+        row.number(generator.paused_ns as f64 / 1e6);
         row.finish()
     }
 }

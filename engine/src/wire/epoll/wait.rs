@@ -1,7 +1,10 @@
 //! Waiting for epoll events to the nanosecond. Neighbours: `../epoll.rs` owns the poller and reads its events.
 //! Invariant: a wait that ends without an event has not ended before its deadline, unless a signal came.
 
-use crate::{clock::monotonic_ns, wire::Wait};
+use crate::{
+    clock::monotonic_ns,
+    wire::{Wait, WireCounts},
+};
 use nix::{
     errno::Errno,
     poll::{PollFd, PollFlags, ppoll},
@@ -54,8 +57,8 @@ impl Poller {
         self.events[index]
     }
 
-    /// Waits as told and returns how many events there are; adds the time spent spinning to `spun_ns`.
-    pub(super) fn wait(&mut self, wait: Wait, spun_ns: &mut u64) -> io::Result<usize> {
+    /// Waits as told and returns how many events there are; counts the time spent spinning.
+    pub(super) fn wait(&mut self, wait: Wait, counts: &mut WireCounts) -> io::Result<usize> {
         let Wait::Until {
             deadline_ns,
             spin_ns,
@@ -78,12 +81,16 @@ impl Poller {
         if spin_ns == 0 {
             return self.look();
         }
-        let began = monotonic_ns();
+        if sleep_until > now {
+            counts.woke(monotonic_ns().saturating_sub(sleep_until));
+        }
+        let mut now = monotonic_ns();
         loop {
+            let before = now;
             let found = self.look()?;
-            let now = monotonic_ns();
+            now = monotonic_ns();
+            counts.spun(before, now);
             if found > 0 || now >= deadline_ns {
-                *spun_ns += now - began;
                 return Ok(found);
             }
         }

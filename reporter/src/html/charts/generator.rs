@@ -147,6 +147,11 @@ pub(in crate::html) fn disturbances(report: &Report<'_>) -> Chart {
             "--series-3",
         ),
         trace(
+            each(|point| rounded(point.paused_ms / point.length_s)),
+            "CPU taken while spinning (ms/s)",
+            "--series-5",
+        ),
+        trace(
             each(|point| point.retransmits as f64),
             "segments sent again /s",
             "--series-4",
@@ -157,9 +162,10 @@ pub(in crate::html) fn disturbances(report: &Report<'_>) -> Chart {
         .y_axis(value_axis());
     let mut chart = Chart::new("disturbances", "Disturbances", traces, layout).words(
         "Steal: CPU time that the hypervisor gave to others. Involuntary switches: the kernel took the CPU from a worker. \
+         CPU taken while spinning: pauses of 0.1 ms and more that a waiting worker saw, whoever made them. \
          Segments sent again: packets lost by the network or this machine, whatever program they belong to. All belong \
          near zero.",
-        "Line chart of steal, involuntary switches and segments sent again over time.",
+        "Line chart of steal, involuntary switches, pauses and segments sent again over time.",
     );
     chart.height = 260;
     chart.empty_unless(told, "This run did not watch them.")
