@@ -42,11 +42,16 @@ pub struct Watched {
 
 impl Watch {
     /// Starts both, and gives the end that snapshots are to be sent to; it is dropped when the run is over.
-    pub fn start(live: Live, results: Option<ResultsDir>) -> (Watch, Sender<Box<Snapshot>>) {
+    ///
+    /// # Errors
+    /// When there is no thread left.
+    pub fn start(
+        live: Live,
+        results: Option<ResultsDir>,
+    ) -> io::Result<(Watch, Sender<Box<Snapshot>>)> {
         let (sender, snapshots) = bounded(SECONDS_WAITING);
-        let disk = spawn(move || keep(&snapshots, live, results))
-            .expect("a machine that gave threads to workers and aggregator has one more");
-        (Watch { disk }, sender)
+        let disk = spawn(move || keep(&snapshots, live, results))?;
+        Ok((Watch { disk }, sender))
     }
 
     /// Waits until the disk has everything.

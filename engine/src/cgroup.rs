@@ -4,7 +4,9 @@
 
 use procfs::{FromBufRead, ProcessCGroups, process::MountInfos};
 use std::{
+    collections::BTreeSet,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +28,7 @@ impl CpuQuota {
     /// The same in a tree that stands for the root of the file system.
     fn below(root: &Path) -> CpuQuota {
         let mut quota = CpuQuota::default();
+        let mut seen = BTreeSet::new();
         for (mount, group) in hierarchies(root).unwrap_or_default() {
             for folder in group
                 .ancestors()
@@ -35,7 +38,12 @@ impl CpuQuota {
                     continue;
                 };
                 quota.cpus = Some(quota.cpus.map_or(cpus, |least| least.min(cpus)));
-                quota.stats.push(folder.join("cpu.stat"));
+                let stat = folder.join("cpu.stat");
+                // One hierarchy may be mounted in several places, and in all of them this is the same file.
+                let file = fs::metadata(&stat).map(|file| (file.dev(), file.ino()));
+                if file.is_ok_and(|file| seen.insert(file)) {
+                    quota.stats.push(stat);
+                }
             }
         }
         quota

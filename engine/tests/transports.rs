@@ -546,7 +546,7 @@ fn carry_out(words: &[String]) -> ExitCode {
             }
             (totals, last_active, seconds)
         }));
-        sender
+        Ok(sender)
     });
     let RunEnd {
         outcome,

@@ -324,6 +324,17 @@ mod tests {
     use crate::fixture;
 
     #[test]
+    fn the_room_for_charts_is_taken_when_a_run_begins() {
+        let mut series = Series::default();
+        let room = series.points.capacity();
+        assert!(room > MAX_POINTS, "{room}");
+        fixture::snapshots(180)
+            .iter()
+            .for_each(|snapshot| series.add(snapshot));
+        assert_eq!(series.points.capacity(), room);
+    }
+
+    #[test]
     fn a_long_run_is_thinned_without_losing_a_count_or_its_worst_second() {
         let snapshots = fixture::snapshots(180);
         let mut whole = Series::default();

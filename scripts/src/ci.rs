@@ -197,14 +197,42 @@ fn deny(root: &Path) -> Ended {
     }
 }
 
-/// The lock file against the database of advisories; `.cargo/audit.toml` has what is let be, with reasons.
+/// The lock file against the database of advisories; `deny.toml` has what is let be, with reasons.
 fn audit(root: &Path) -> Ended {
     let mut probe = programs::cargo(root, &["audit", "--version"]);
     probe.stdout(Stdio::null()).stderr(Stdio::null());
     if !probe.status().is_ok_and(|status| status.success()) {
         return Ended::Skipped("not installed (`cargo install --locked cargo-audit`)".to_owned());
     }
-    with_advisories(&mut programs::cargo(root, &["audit", "--deny", "warnings"]))
+    let ignored = match ignored_advisories(root) {
+        Ok(ignored) => ignored,
+        Err(message) => {
+            println!("{message}");
+            return Ended::Failed;
+        }
+    };
+    let mut command = programs::cargo(root, &["audit", "--deny", "warnings"]);
+    for advisory in &ignored {
+        command.args(["--ignore", advisory]);
+    }
+    with_advisories(&mut command)
+}
+
+/// The advisories that `deny.toml` lets be.
+fn ignored_advisories(root: &Path) -> Result<Vec<String>, String> {
+    let path = root.join("deny.toml");
+    let failed = |why: String| format!("{}: {why}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| failed(error.to_string()))?;
+    let file: toml::Table = toml::from_str(&text).map_err(|error| failed(error.to_string()))?;
+    let list = file.get("advisories").and_then(|part| part.get("ignore"));
+    let list = list.and_then(toml::Value::as_array);
+    let list = list.ok_or_else(|| failed("there is no list advisories.ignore".to_owned()))?;
+    let ids = list.iter().map(|entry| {
+        let id = entry.get("id").and_then(toml::Value::as_str);
+        let id = id.ok_or_else(|| failed(format!("no id in {entry}")))?;
+        Ok(id.to_owned())
+    });
+    ids.collect()
 }
 
 /// As `succeeds`, for a command that gets the database of advisories first.
@@ -296,6 +324,18 @@ mod tests {
         ];
         let expected = "ci: 1 passed, 1 failed (loom), 2 skipped (miri, deny)";
         assert_eq!(closing_line(&ended), expected);
+    }
+
+    #[test]
+    fn what_deny_lets_be_audit_lets_be_too() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let ignored = ignored_advisories(&root).unwrap();
+        assert!(
+            ignored.contains(&"RUSTSEC-2024-0384".to_owned()),
+            "{ignored:?}"
+        );
+        let elsewhere = ignored_advisories(Path::new("/nowhere")).unwrap_err();
+        assert!(elsewhere.starts_with("/nowhere/deny.toml: "), "{elsewhere}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::{
 const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
-  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, chaos, fuzz, Miri, cargo-deny
+  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, chaos, fuzz, Miri, cargo-deny, cargo-audit
   bench-peers   cost of a request beside other load generators
                 [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
   bench-doors   cost of a request through TOML and Rust beside a URL [--seconds 3] [--rounds 5]

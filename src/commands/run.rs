@@ -27,7 +27,10 @@ use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, 
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
 use loadforge_reporter::{Format, Live, Report, ResultsDir, final_table, printable, write_all};
 use loadforge_scenarios::Origin;
-use std::io::{IsTerminal, Write};
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+};
 
 /// Runs what was asked for and says how it went.
 ///
@@ -95,6 +98,10 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
     };
     // What is made from here on is taken away again when the run is called off before it has begun.
     let held = hold_signals().map_err(|error| could_not(&error))?;
+    let new_parent = match &intent.output {
+        Output::In(parent) if !parent.exists() => Some(parent),
+        _ => None,
+    };
     let results = open_results(&intent.output, &crowd.name, now)?;
     let place = results.as_ref().map(|dir| dir.path().to_owned());
     let measured =
@@ -118,6 +125,10 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         Err(error) => {
             if let Some(place) = &place {
                 ResultsDir::discard(place);
+            }
+            if let Some(parent) = new_parent {
+                // Another run may have put its results there meanwhile.
+                let _ = fs::remove_dir(parent);
             }
             drop(held);
             Err(error)
@@ -404,9 +415,9 @@ fn measure(
 ) -> Result<(RunEnd, Watched), CommandError> {
     let mut watch = None;
     let end = prepared.run(|| {
-        let (started, sender) = Watch::start(live, results);
+        let (started, sender) = Watch::start(live, results)?;
         watch = Some(started);
-        sender
+        Ok(sender)
     });
     let kept = watch.map(Watch::join);
     let end = end.map_err(|error| could_not(&error))?;

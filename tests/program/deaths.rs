@@ -12,7 +12,12 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
 use tempfile::{TempDir, tempdir};
 
 #[test]
@@ -181,6 +186,86 @@ fn a_worker_that_is_killed_or_crashes_does_not_end_the_run_and_is_in_the_report(
     }
 }
 
+/// A control group with a bound on memory that is gone when this is dropped.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// Makes one under version 1 or 2, or says why there is none.
+    fn new(most_bytes: u64) -> Option<MemoryGroup> {
+        let name = format!("loadforge-test-memory-{}", std::process::id());
+        let make = |parent: &str, file: &str| {
+            let group = Path::new(parent).join(&name);
+            fs::create_dir(&group).ok()?;
+            let group = MemoryGroup(group);
+            // In another folder of this path it would be a plain directory, without that file.
+            let bound = group.0.join(file);
+            if !bound.exists() {
+                return None;
+            }
+            fs::write(bound, most_bytes.to_string()).ok()?;
+            Some(group)
+        };
+        let group = make("/sys/fs/cgroup/memory", "memory.limit_in_bytes")
+            .or_else(|| make("/sys/fs/cgroup", "memory.max"));
+        if group.is_none() {
+            eprintln!("skipped: this user may not make a control group with a bound on memory");
+        }
+        group
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // The one process that was in it has been collected.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a_worker_that_the_kernel_kills_for_want_of_memory_is_lost_with_that_reason() {
+    // Less than it has already, so that the next page it asks for is one too many.
+    let Some(group) = MemoryGroup::new(64 * 1024) else {
+        return;
+    };
+    // Users that come later need memory of their own.
+    let load = ["--users", "8", "--ramp-to", "4000", "--ramp-over", "40s"];
+    let Some(pair) = Pair::start(&load, 8) else {
+        return;
+    };
+    let worker = workers_of(pair.run.pid())[0];
+    fs::write(group.0.join("cgroup.procs"), worker.to_string()).expect("it is our group");
+    eventually("its end", || (!is_alive(worker)).then_some(()));
+    let at_death = pair.echo.requests();
+    let words = "was killed by SIGKILL, as the kernel does when memory runs out";
+    pair.end(at_death, (0, "SUSPECT"), words);
+}
+
+#[test]
+fn a_worker_is_not_ended_by_kill_alone() {
+    let Some(mut pair) = Pair::start(&["--users", "8"], 8) else {
+        return;
+    };
+    let workers = workers_of(pair.run.pid());
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+    ] {
+        let before = pair.hit(signal);
+        eventually("more answers", || {
+            (pair.echo.requests() > before + 20).then_some(())
+        });
+    }
+    assert_eq!(workers_of(pair.run.pid()), workers);
+    pair.run.signal(Signal::SIGINT);
+    assert_eq!(pair.run.wait().code(), Some(0), "{}", pair.run.said());
+    let summary = summary(pair.dir.path());
+    assert_balanced(&summary);
+    assert_eq!(summary["generator"]["workers_lost"], 0);
+    assert_eq!(count(&summary, "sent"), pair.echo.requests());
+}
+
 #[test]
 fn a_worker_that_is_stopped_is_named_then_ended_and_the_other_takes_over() {
     let Some(pair) = Pair::start(&["--rate", "100"], 0) else {
@@ -196,6 +281,60 @@ fn a_worker_that_is_stopped_is_named_then_ended_and_the_other_takes_over() {
     // Its half of the arrivals of ten seconds at least: what it was to begin and did not.
     let not_sent = count(&summary, "not_sent");
     assert!(not_sent >= 400, "{not_sent} of {summary}");
+}
+
+#[test]
+fn a_worker_that_is_not_ready_in_time_is_ended_and_the_run_begins_without_it() {
+    if cpus() < 2 {
+        eprintln!("skipped: two workers need two CPUs");
+        return;
+    }
+    let echo = Echo::start(&["--delay", "5ms"]);
+    let url = echo.url();
+    let words = [
+        "run",
+        &url,
+        "--users",
+        "8",
+        "--workers",
+        "2",
+        "--duration",
+        "1s",
+    ];
+    // Workers are ready within milliseconds: where this one was, it is stopped too late and tried again.
+    let was_late = (0..40).any(|_| {
+        let dir = tempdir().unwrap();
+        let mut run = Running::start(loadforge().current_dir(dir.path()).args(words));
+        let worker = loop {
+            if let Some(worker) = workers_of(run.pid()).first() {
+                break *worker;
+            }
+            assert!(run.child().try_wait().unwrap().is_none(), "{}", run.said());
+        };
+        let stopped = kill(Pid::from_raw(worker), Signal::SIGSTOP);
+        let began = echo.requests();
+        // Either both begin, or nothing is sent until its time is up.
+        let patience = Instant::now() + Duration::from_secs(3);
+        while stopped.is_ok() && Instant::now() < patience {
+            if echo.requests() > began {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(run.wait().code(), Some(0), "{}", run.said());
+        let summary = summary(dir.path());
+        assert_balanced(&summary);
+        assert_eq!(summary["generator"]["workers_lost"], 1);
+        assert_eq!(summary["verdict"]["level"], "SUSPECT", "{summary}");
+        let events = summary["events"].to_string();
+        assert!(
+            events.contains("did not get ready within 5 s and was ended"),
+            "{events}"
+        );
+        assert_eq!(count(&summary, "sent"), echo.requests() - began);
+        true
+    });
+    assert!(was_late, "it was ready each time");
 }
 
 #[test]

@@ -197,7 +197,7 @@ fn a_panic_is_counted_with_its_place_and_the_worker_lives_on() {
         .expect("the scenario panics");
     let detail = panic["detail"].as_str().unwrap();
     assert!(
-        detail.starts_with("three is too much at ") && detail.contains("bad_day.rs:16"),
+        detail.starts_with("three is too much at ") && detail.contains("bad_day.rs:20"),
         "{detail}"
     );
     let panics = panic["count"].as_u64().unwrap();
@@ -209,6 +209,27 @@ fn a_panic_is_counted_with_its_place_and_the_worker_lives_on() {
         "{sent} {panics}"
     );
     assert_eq!(summary["generator"]["workers_lost"], 0);
+}
+
+#[test]
+fn a_scenario_that_ends_its_worker_in_good_order_has_lost_it_all_the_same() {
+    let dir = tempdir().unwrap();
+    let words = "run echo --users 2 --duration 20s --workers 1 --transport shm -q";
+    let words: Vec<&str> = words.split(' ').collect();
+    let mut program = example("bad-day");
+    program.env("LEAVES", "2");
+    let ended = run_command_in(dir.path(), program, &words);
+    // No worker is left, long before the end.
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let summary = summary(dir.path());
+    assert_balanced(&summary);
+    assert_eq!(summary["outcome"], "aborted");
+    assert_eq!(summary["generator"]["workers_lost"], 1);
+    let events = summary["events"].to_string();
+    assert!(
+        events.contains("ended before its time (exit code 0)"),
+        "{events}"
+    );
 }
 
 #[test]

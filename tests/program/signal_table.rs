@@ -3,8 +3,8 @@
 
 use crate::{
     running::{
-        Running, assert_balanced, children_of, count, eventually, is_alive, json, left_in_shm,
-        loadforge, results_dir, summary, two_workers,
+        PATIENCE, Running, assert_balanced, children_of, count, eventually, is_alive, json,
+        left_in_shm, loadforge, results_dir, summary, two_workers,
     },
     servers::Echo,
 };
@@ -13,16 +13,20 @@ use nix::sys::{
     socket::{Backlog, listen},
 };
 use std::{
+    cell::Cell,
     fs,
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::{CommandExt, ExitStatusExt},
     path::Path,
     process::{Command, ExitStatus},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tempfile::{TempDir, tempdir};
 
 const SIGNALS: [Signal; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+
+/// How often a phase of some milliseconds may be missed before a test gives up.
+const MISSES: usize = 40;
 
 /// A run of some phase, and where it is.
 struct Case {
@@ -59,6 +63,27 @@ impl Case {
             let lines = fs::read_to_string(snapshots).ok()?;
             lines.contains(text).then_some(())
         });
+    }
+
+    /// Stops it as soon as this is so. It gets these signals all at once when it goes on.
+    fn hold_and_end(
+        &mut self,
+        what: &str,
+        is_so: impl Fn(&Path) -> bool,
+        signals: &[Signal],
+    ) -> (ExitStatus, String) {
+        let begun = Instant::now();
+        // Looked at without a pause: what is waited for lasts milliseconds.
+        while !results_dir(self.dir.path()).is_some_and(|results| is_so(&results)) {
+            assert!(begun.elapsed() < PATIENCE, "{what}");
+            std::thread::yield_now();
+        }
+        self.run.signal(Signal::SIGSTOP);
+        let family = children_of(self.run.pid());
+        for signal in signals.iter().chain(&[Signal::SIGCONT]) {
+            self.run.signal(*signal);
+        }
+        self.ended(&family)
     }
 
     /// Ends it with these signals, one after the other. Whatever it was doing, no process, memory or half-made file is left.
@@ -100,26 +125,35 @@ fn half_made(dir: &Path) -> Vec<String> {
     names.filter(|name| name.starts_with('.')).collect()
 }
 
-#[test]
-fn while_it_is_validated_any_signal_ends_it_and_nothing_was_made() {
-    // Its queue is full, so that the preflight waits.
+/// A server whose queue is full, so that a connection to it waits, and what fills it.
+fn full_queue() -> (SocketAddr, (TcpListener, Vec<TcpStream>)) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listen(&listener, Backlog::new(0).unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
-    let _fills: Vec<_> = (0..4)
+    let fills = (0..4)
         .filter_map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(50)).ok())
         .collect();
+    (address, (listener, fills))
+}
+
+/// Whether somebody where this process is waits for a connection there.
+fn asks_for_a_connection(pid: i32, to: SocketAddr) -> bool {
+    let port = format!(":{:04X}", to.port());
+    let table = fs::read_to_string(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    // State 02: it has asked for a connection.
+    table.lines().any(|line| {
+        let mut words = line.split_whitespace().skip(2);
+        words.next().is_some_and(|to| to.ends_with(&port)) && words.next() == Some("02")
+    })
+}
+
+#[test]
+fn while_it_is_validated_any_signal_ends_it_and_nothing_was_made() {
+    let (address, _fills) = full_queue();
     for signal in SIGNALS {
         let mut case = Case::start(&[&format!("http://{address}/"), "--timeout", "60s"]);
-        let port = format!(":{:04X}", address.port());
         eventually("the preflight", || {
-            let table = fs::read_to_string(format!("/proc/{}/net/tcp", case.run.pid())).ok()?;
-            // State 02: it has asked for a connection.
-            let waits = |line: &str| {
-                let mut words = line.split_whitespace().skip(2);
-                words.next().is_some_and(|to| to.ends_with(&port)) && words.next() == Some("02")
-            };
-            table.lines().any(waits).then_some(())
+            asks_for_a_connection(case.run.pid(), address).then_some(())
         });
         let (status, said) = case.end(&[signal]);
         assert_eq!(status.signal(), Some(signal as i32), "{status}: {said}");
@@ -128,22 +162,28 @@ fn while_it_is_validated_any_signal_ends_it_and_nothing_was_made() {
 }
 
 #[test]
-fn while_it_starts_it_is_called_off_or_ends_in_good_order() {
+fn while_it_starts_it_is_called_off() {
     let echo = Echo::start(&["--delay", "1ms"]);
-    for (turn, wait_ms) in (0..60).step_by(3).enumerate() {
-        let signal = SIGNALS[turn % SIGNALS.len()];
-        let url = echo.url();
-        let mut case = Case::start(&[url.as_str(), "--duration", "50s"]);
-        std::thread::sleep(Duration::from_millis(wait_ms));
-        let (status, said) = case.end(&[signal]);
-        match (status.code(), results_dir(case.dir.path())) {
-            // Before anything was made, called off, or begun.
-            (None, None) => assert_eq!(status.signal(), Some(signal as i32), "{said}"),
-            (Some(1), None) => assert!(said.contains("before the run began"), "{said}"),
-            // 4: it had begun, and nothing was sent yet.
-            (Some(0 | 4 | 130), Some(_)) => case.assert_reported("interrupted"),
-            (code, left) => panic!("{signal} after {wait_ms} ms: {code:?}, {left:?}: {said}"),
-        }
+    for signal in SIGNALS {
+        let called_off = (0..MISSES).any(|_| {
+            let url = echo.url();
+            let mut case = Case::start(&[url.as_str(), "--duration", "50s"]);
+            let (status, said) = case.hold_and_end("a directory", |_| true, &[signal]);
+            match (status.code(), results_dir(case.dir.path())) {
+                (Some(1), None) => {
+                    assert!(said.contains("before the run began"), "{said}");
+                    assert!(!case.dir.path().join("results").exists());
+                    true
+                }
+                // It had begun before it was stopped; 4: and nothing was sent yet.
+                (Some(0 | 4 | 130), Some(_)) => {
+                    case.assert_reported("interrupted");
+                    false
+                }
+                (code, left) => panic!("{signal}: {code:?}, {left:?}: {said}"),
+            }
+        });
+        assert!(called_off, "{signal}: it had begun each time");
     }
 }
 
@@ -179,8 +219,14 @@ fn while_it_drains_the_second_signal_ends_it_at_once() {
     // No answer comes in the time of this test: a drain would wait for it.
     let echo = Echo::start(&["--delay", "60s"]);
     let patient = ["--users", "4", "--timeout", "5m", "--graceful-stop", "5m"];
-    for second in [SIGINT, SIGTERM, SIGQUIT] {
-        let mut case = Case::long(&echo, &patient);
+    let ramping = [&patient[..], &["--ramp-to", "40", "--ramp-over", "40s"]].concat();
+    for (second, load) in [
+        (SIGINT, &patient[..]),
+        (SIGINT, &ramping),
+        (SIGTERM, &patient),
+        (SIGQUIT, &ramping),
+    ] {
+        let mut case = Case::long(&echo, load);
         case.run.signal(SIGHUP);
         case.until_snapshots_have("\"draining\"");
         // No second wish.
@@ -225,51 +271,103 @@ fn while_reports_are_written_they_are_finished_first() {
         &[SIGINT, SIGTERM],
         &[SIGQUIT],
     ] {
-        let mut case = Case::start(&[url.as_str(), "--duration", "200ms"]);
-        // The first of the files that are written after the run.
-        eventually("the summary", || {
-            let path = results_dir(case.dir.path())?.join("summary.json");
-            path.exists().then_some(())
+        let ends = matches!(signals, [SIGINT, SIGTERM] | [SIGQUIT]);
+        let was_hit = (0..MISSES).any(|_| {
+            let mut case = Case::start(&[url.as_str(), "--duration", "200ms"]);
+            let was_whole = Cell::new(false);
+            // The first of the files that are written after the run, and the last.
+            let is_so = |results: &Path| {
+                let summary = results.join("summary.json").exists();
+                was_whole.set(results.join("report.html").exists());
+                summary
+            };
+            let (status, said) = case.hold_and_end("the summary", is_so, signals);
+            let summary = summary(case.dir.path());
+            assert_eq!(summary["outcome"], "completed", "{said}");
+            let report = results_dir(case.dir.path()).unwrap().join("report.html");
+            match status.code() {
+                Some(0) => {
+                    assert!(report.exists(), "{said}");
+                    // Who is to be ended must be seen to end; a report that was not there yet was written later.
+                    !ends && !was_whole.get()
+                }
+                None if ends => true,
+                _ => panic!("{signals:?}: {status}: {said}"),
+            }
         });
-        // Stopped, so that all of them wait when it goes on. It may be over before: the test then says little, and is right.
-        case.run.signal(Signal::SIGSTOP);
-        let family = children_of(case.run.pid());
-        for signal in signals.iter().chain(&[Signal::SIGCONT]) {
-            case.run.signal(*signal);
-        }
-        let (status, said) = case.ended(&family);
-        let summary = summary(case.dir.path());
-        assert_eq!(summary["outcome"], "completed", "{said}");
-        let report = results_dir(case.dir.path()).unwrap().join("report.html");
-        match (status.code(), signals) {
-            (Some(0), _) => assert!(report.exists(), "{said}"),
-            (None, [SIGINT, SIGTERM] | [SIGQUIT]) => {}
-            _ => panic!("{signals:?}: {status}: {said}"),
-        }
+        assert!(was_hit, "{signals:?}: all was written each time");
     }
+}
+
+/// A run on a terminal of its own, and whatever shows that it is where it shall be.
+fn on_a_terminal(
+    dir: &Path,
+    words: &str,
+    what: &str,
+    mut is_so: impl FnMut(i32) -> bool,
+) -> Option<(Running, i32)> {
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: there is no `script` here to make a terminal");
+        return None;
+    }
+    let line = format!("exec {} run {words}", env!("CARGO_BIN_EXE_loadforge"));
+    // It runs the line on a terminal of its own, which goes when it does.
+    let mut terminal = Command::new("script");
+    terminal
+        .current_dir(dir)
+        .args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    let terminal = Running::start(&mut terminal);
+    let run = eventually(what, || {
+        let children = children_of(terminal.pid());
+        let (pid, _) = children.iter().find(|(_, words)| words.contains(" run "))?;
+        is_so(*pid).then_some(*pid)
+    });
+    Some((terminal, run))
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_a_run_that_is_validated_and_lets_a_drain_go_on() {
+    let (address, _fills) = full_queue();
+    let dir = tempdir().unwrap();
+    let words = format!("http://{address}/ --timeout 60s");
+    let is_so = |pid| asks_for_a_connection(pid, address);
+    let Some((mut terminal, run)) = on_a_terminal(dir.path(), &words, "the preflight", is_so)
+    else {
+        return;
+    };
+    terminal.signal(Signal::SIGKILL);
+    terminal.wait();
+    eventually("its end", || (!is_alive(run)).then_some(()));
+    assert_eq!(results_dir(dir.path()), None);
+
+    // Answers come a second behind the planned end.
+    let echo = Echo::start(&["--delay", "2s"]);
+    let (dir, url) = (tempdir().unwrap(), echo.url());
+    let words = format!("{url} --duration 1s --users 2 --graceful-stop 50s");
+    let is_so = |_| {
+        let snapshots = results_dir(dir.path()).map(|results| results.join("snapshots.jsonl"));
+        let lines = snapshots.and_then(|path| fs::read_to_string(path).ok());
+        lines.is_some_and(|lines| lines.contains("\"draining\""))
+    };
+    let (mut terminal, run) =
+        on_a_terminal(dir.path(), &words, "the drain", is_so).expect("there was one before");
+    terminal.signal(Signal::SIGKILL);
+    terminal.wait();
+    eventually("the end of the drain", || (!is_alive(run)).then_some(()));
+    let summary = summary(dir.path());
+    assert_balanced(&summary);
+    assert_eq!(count(&summary, "ok"), 2, "{summary}");
 }
 
 #[test]
 fn a_terminal_that_is_closed_drains_the_run_and_one_under_nohup_goes_on() {
     let echo = Echo::start(&["--delay", "5ms"]);
-    let dir = tempdir().unwrap();
-    // `script` runs it on a terminal of its own, which goes when `script` does.
-    let program = env!("CARGO_BIN_EXE_loadforge");
-    let line = format!("exec {program} run {} --duration 50s --users 2", echo.url());
-    let mut terminal = Command::new("script");
-    terminal
-        .current_dir(dir.path())
-        .args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no `script` here to make a terminal");
+    let (dir, url) = (tempdir().unwrap(), echo.url());
+    let words = format!("{url} --duration 50s --users 2");
+    let is_so = |_| results_dir(dir.path()).is_some();
+    let Some((mut terminal, run)) = on_a_terminal(dir.path(), &words, "the run", is_so) else {
         return;
-    }
-    let mut terminal = Running::start(&mut terminal);
-    let run = eventually("the run on the terminal", || {
-        let children = children_of(terminal.pid());
-        let (pid, _) = children.iter().find(|(_, words)| words.contains(" run "))?;
-        results_dir(dir.path()).map(|_| *pid)
-    });
+    };
     eventually("the first request", || (echo.requests() > 0).then_some(()));
     terminal.signal(Signal::SIGKILL);
     terminal.wait();
@@ -282,7 +380,10 @@ fn a_terminal_that_is_closed_drains_the_run_and_one_under_nohup_goes_on() {
     let (dir, url) = (tempdir().unwrap(), echo.url());
     let words = ["run", &url, "--duration", "2s", "--users", "2"];
     let mut nohup = Command::new("nohup");
-    nohup.current_dir(dir.path()).arg(program).args(words);
+    nohup
+        .current_dir(dir.path())
+        .arg(env!("CARGO_BIN_EXE_loadforge"))
+        .args(words);
     let mut run = Running::start(&mut nohup);
     eventually("the first second", || {
         let snapshots = results_dir(dir.path())?.join("snapshots.jsonl");

@@ -44,6 +44,8 @@ pub struct Member {
     pub cpu: u32,
     /// Set once it has ended.
     pub ended: Option<Ended>,
+    /// Processes that the kernel had killed for want of memory when this one began.
+    oom_kills: u64,
     body: Body,
     bell: Arc<EventFd>,
 }
@@ -89,6 +91,7 @@ impl Member {
                 Ok(Member {
                     cpu,
                     ended: None,
+                    oom_kills: oom_kills(),
                     body,
                     bell,
                 })
@@ -109,6 +112,7 @@ impl Member {
         Ok(Member {
             cpu,
             ended: None,
+            oom_kills: 0,
             body: Body::Thread(Some(thread)),
             bell,
         })
@@ -152,7 +156,17 @@ impl Member {
                     Some(Ended::Badly(format!("ended with exit code {code}")))
                 }
                 Ok(WaitStatus::Signaled(_, signal, _)) => {
-                    Some(Ended::Badly(format!("was killed by {}", signal.as_str())))
+                    let by_kernel = signal == Signal::SIGKILL && oom_kills() > self.oom_kills;
+                    let why = match by_kernel {
+                        true => {
+                            ", as the kernel does when memory runs out (it has done so since the run began)"
+                        }
+                        false => "",
+                    };
+                    Some(Ended::Badly(format!(
+                        "was killed by {}{why}",
+                        signal.as_str()
+                    )))
                 }
                 Ok(_) => None,
                 Err(error) => Some(Ended::Badly(format!("could not be waited for: {error}"))),
@@ -218,6 +232,14 @@ impl Member {
     pub fn is_process(&self) -> bool {
         matches!(self.body, Body::Process { .. })
     }
+}
+
+/// Processes of this machine that the kernel has killed for want of memory, its own or a control group's; 0 where it does not tell.
+fn oom_kills() -> u64 {
+    let counts = procfs::vmstat().unwrap_or_default();
+    counts
+        .get("oom_kill")
+        .map_or(0, |count| (*count).max(0) as u64)
 }
 
 /// What a worker wrote to its error stream, cut into lines.

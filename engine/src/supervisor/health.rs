@@ -1,7 +1,7 @@
 //! How the generator itself is doing, measured from the supervisor. Neighbours: `aggregator.rs` asks once a window.
 //! Invariant: reading a worker's figures never waits for the worker.
 
-use super::watch::{Look, Watch};
+use super::sampler::{Look, Sampler};
 use crate::cgroup::CpuQuota;
 use crate::clock::{monotonic_ns, process_cpu_ns};
 use loadforge_analysis::GeneratorWindow;
@@ -13,7 +13,7 @@ const MISSED_AFTER_NS: u64 = 1_000_000_000;
 
 /// Measures workers window by window.
 pub struct Health {
-    watch: Watch,
+    sampler: Sampler,
     /// What it had seen when the last window was measured.
     seen: Look,
     /// By worker: the share stolen from its CPU between the last two looks.
@@ -40,11 +40,11 @@ impl Health {
     /// When there is no thread left to watch them.
     pub fn new(pids: &[i32], cpus: &[u32]) -> io::Result<Health> {
         let workers = pids.len();
-        let watch = Watch::start(pids, cpus)?;
+        let sampler = Sampler::start(pids, cpus)?;
         let quota = CpuQuota::look();
         Ok(Health {
-            seen: watch.last(),
-            watch,
+            seen: sampler.last(),
+            sampler,
             steal_percent: vec![0.0; workers],
             throttled_ns: quota.throttled_ns(),
             quota,
@@ -63,7 +63,7 @@ impl Health {
 
     /// Looks at processes and machine once more, for the last window.
     pub fn look_again(&self) {
-        self.watch.look_again();
+        self.sampler.look_again();
     }
 
     /// The figures since the last call, over a window of `length_s` seconds; `is_lost` knows the workers that died.
@@ -129,7 +129,7 @@ impl Health {
         let throttled_ns = self.quota.throttled_ns();
         window.throttled_ns = throttled_ns.saturating_sub(self.throttled_ns);
         self.throttled_ns = throttled_ns;
-        let look = self.watch.last();
+        let look = self.sampler.last();
         let apart_s = look.at_ns.saturating_sub(self.seen.at_ns) as f64 / 1e9;
         if apart_s > 0.0 {
             self.seen

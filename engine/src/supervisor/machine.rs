@@ -1,5 +1,5 @@
 //! What the machine did to the workers: CPU taken by the hypervisor or by other programs, TCP segments sent again.
-//! Neighbours: `watch.rs` looks, `health.rs` compares two looks. Invariant: what /proc does not tell counts as 0, so that a strange
+//! Neighbours: `sampler.rs` looks, `health.rs` compares two looks. Invariant: what /proc does not tell counts as 0, so that a strange
 //! kernel stops no run.
 
 use loadforge_analysis::GeneratorWindow;
@@ -18,12 +18,12 @@ pub struct MachineCounts {
 
 impl MachineCounts {
     /// The counts now.
-    pub fn look(pids: &[i32], cpus: &[u32]) -> MachineCounts {
+    pub fn look(processes: &[Process], cpus: &[u32]) -> MachineCounts {
         MachineCounts {
             stolen: stolen(cpus),
-            involuntary: pids
+            involuntary: processes
                 .iter()
-                .filter_map(|pid| Some((*pid, involuntary(*pid).ok()?)))
+                .filter_map(|process| Some((process.pid, involuntary(process).ok()?)))
                 .collect(),
             retransmits: retransmits(),
         }
@@ -52,8 +52,8 @@ fn stolen(cpus: &[u32]) -> Vec<u64> {
 }
 
 /// Over all threads: the executor need not be the first.
-fn involuntary(pid: i32) -> ProcResult<u64> {
-    let tasks = Process::new(pid)?.tasks()?;
+fn involuntary(process: &Process) -> ProcResult<u64> {
+    let tasks = process.tasks()?;
     let switches = tasks.filter_map(|task| task.ok()?.status().ok()?.nonvoluntary_ctxt_switches);
     Ok(switches.sum())
 }

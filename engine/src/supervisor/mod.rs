@@ -8,8 +8,8 @@ mod crew;
 mod health;
 mod machine;
 mod places;
+mod sampler;
 mod signals;
-mod watch;
 mod words;
 
 pub use signals::{HeldSignals, hold_signals};
@@ -87,10 +87,13 @@ impl Prepared {
     /// does what it does by default, and a second run in the same process would not be asked to drain.
     ///
     /// # Errors
-    /// When workers cannot be started, or none gets ready.
-    pub fn run(self, observe: impl FnOnce() -> Sender<Box<Snapshot>>) -> Result<RunEnd, RunError> {
+    /// When workers cannot be started, or none gets ready, or `observe` fails.
+    pub fn run(
+        self,
+        observe: impl FnOnce() -> io::Result<Sender<Box<Snapshot>>>,
+    ) -> Result<RunEnd, RunError> {
         let mut dispatcher = Dispatcher::start(&self)?;
-        let watchers = observe();
+        let watchers = observe()?;
         dispatcher.run(&self, watchers)
     }
 

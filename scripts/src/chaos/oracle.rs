@@ -196,8 +196,20 @@ impl Judge<'_> {
             .iter()
             .filter_map(|second| second.as_ref().ok())
             .collect();
+        let at = |second: &Value| second["at_s"].as_f64().unwrap_or(f64::NAN);
+        let has_gap = whole.windows(2).any(|pair| {
+            let begins_s = at(pair[1]) - pair[1]["length_s"].as_f64().unwrap_or(f64::NAN);
+            begins_s > at(pair[0]) + 1e-3
+        });
+        let code = observed
+            .ended
+            .as_ref()
+            .and_then(|ended| ended.status.code());
+        // Who reads the exit code alone must learn that seconds are missing.
+        self.holds(!(has_gap && matches!(code, Some(0 | 3 | 4))), || {
+            format!("seconds are missing from snapshots.jsonl, and the exit code is {code:?}")
+        });
         for pair in whole.windows(2) {
-            let at = |second: &Value| second["at_s"].as_f64().unwrap_or(f64::NAN);
             self.holds(at(pair[0]) < at(pair[1]), || {
                 format!("a second at {} stands behind {}", at(pair[1]), at(pair[0]))
             });

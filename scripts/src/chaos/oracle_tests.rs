@@ -35,9 +35,11 @@ fn calm() -> Schedule {
 /// What a run of 100 requests leaves.
 fn good() -> Observed {
     let second = |at_s: f64, sent: u64| {
-        Ok(json!({ "at_s": at_s, "totals": {
-            "intended": sent, "sent": sent, "not_sent": 0, "ok": sent, "failed": 0, "unknown": 0, "lost": 0,
-        }}))
+        Ok(
+            json!({ "at_s": at_s, "length_s": if at_s > 1.0 { 0.1 } else { 1.0 }, "totals": {
+                "intended": sent, "sent": sent, "not_sent": 0, "ok": sent, "failed": 0, "unknown": 0, "lost": 0,
+            }}),
+        )
     };
     Observed {
         ended: Some(Ended {
@@ -235,6 +237,20 @@ fn a_total_that_falls_and_a_line_that_cannot_be_read_are_found() {
     let mut torn = good();
     torn.seconds.push(Err("EOF".to_owned()));
     found(&calm(), &torn, "line 3 of snapshots.jsonl");
+}
+
+#[test]
+fn seconds_that_are_missing_must_be_in_the_exit_code() {
+    let mut gap = good();
+    if let Ok(second) = &mut gap.seconds[1] {
+        second["length_s"] = json!(0.05);
+    }
+    found(&calm(), &gap, "seconds are missing from snapshots.jsonl");
+    let mut full = calm();
+    full.faults = vec![(300, Fault::DiskFull { for_ms: Some(20) })];
+    gap.happened = vec![happened(Fault::DiskFull { for_ms: Some(20) }, 300)];
+    gap.ended.as_mut().unwrap().status = ExitStatus::from_raw(1 << 8);
+    assert_eq!(judge(&full, &gap), Vec::<String>::new());
 }
 
 #[test]

@@ -13,7 +13,7 @@ const UNSAFE_FILES: &[(&str, &str)] = &[
         "one clock_gettime a stamp: the safe face costs a Result on the hot path",
     ),
     (
-        "engine/src/supervisor/watch.rs",
+        "engine/src/supervisor/sampler.rs",
         "the system call that lowers the claim of one thread to a CPU",
     ),
     (

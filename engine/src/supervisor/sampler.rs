@@ -36,51 +36,58 @@ pub struct Look {
 }
 
 /// Whom it looks at.
-#[derive(Clone)]
-struct Watched {
-    /// The supervisor and the workers, each process once.
-    pids: Vec<i32>,
+struct Sampled {
+    /// The supervisor and the workers, each once. Each is held open in /proc: who gets the number of one that died is not taken
+    /// for it.
+    processes: Vec<Process>,
     cpus: Vec<u32>,
 }
 
 /// The thread, and what it saw last; it ends when this is dropped.
-pub struct Watch {
-    watched: Watched,
+pub struct Sampler {
+    sampled: Arc<Sampled>,
     last: Arc<Mutex<Look>>,
     _ends: Sender<()>,
 }
 
-impl Watch {
+impl Sampler {
     /// Begins to look at these workers' processes and at the CPUs that they are pinned to.
     ///
     /// # Errors
     /// When there is no thread left.
-    pub fn start(workers: &[i32], cpus: &[u32]) -> io::Result<Watch> {
+    pub fn start(workers: &[i32], cpus: &[u32]) -> io::Result<Sampler> {
         let mut pids = vec![std::process::id() as i32];
         pids.extend(workers);
         pids.sort_unstable();
         pids.dedup();
-        let watched = Watched {
-            pids,
+        let sampled = Arc::new(Sampled {
+            // Who is gone already is nobody to look at.
+            processes: pids
+                .into_iter()
+                .filter_map(|pid| Process::new(pid).ok())
+                .collect(),
             cpus: cpus.to_vec(),
-        };
-        let last = Arc::new(Mutex::new(watched.look(None, false)));
+        });
+        let last = Arc::new(Mutex::new(sampled.look(None, false)));
         let (ends, ended) = bounded(0);
-        let (its_watched, its_last) = (watched.clone(), Arc::clone(&last));
+        let (its_sampled, its_last) = (Arc::clone(&sampled), Arc::clone(&last));
         // Threads inherit what is held: a signal that came to this one could end the program while a file is being made.
         let _held = hold_signals()?;
-        thread::Builder::new().name("watch".into()).spawn(move || {
-            give_way();
-            let mut looks = 0;
-            while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                let has_memory = looks < MEMORY_FIRST || u32::is_multiple_of(looks, MEMORY_EVERY);
-                let look = its_watched.look(Some(&locked(&its_last).clone()), has_memory);
-                *locked(&its_last) = look;
-                looks += 1;
-            }
-        })?;
-        Ok(Watch {
-            watched,
+        thread::Builder::new()
+            .name("sampler".into())
+            .spawn(move || {
+                give_way();
+                let mut looks = 0;
+                while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                    let has_memory =
+                        looks < MEMORY_FIRST || u32::is_multiple_of(looks, MEMORY_EVERY);
+                    let look = its_sampled.look(Some(&locked(&its_last).clone()), has_memory);
+                    *locked(&its_last) = look;
+                    looks += 1;
+                }
+            })?;
+        Ok(Sampler {
+            sampled,
             last,
             _ends: ends,
         })
@@ -93,21 +100,21 @@ impl Watch {
 
     /// Looks here and now: the run is over, and nobody is disturbed.
     pub fn look_again(&self) {
-        let look = self.watched.look(Some(&self.last()), true);
+        let look = self.sampled.look(Some(&self.last()), true);
         *locked(&self.last) = look;
     }
 }
 
-impl Watched {
+impl Sampled {
     fn look(&self, before: Option<&Look>, has_memory: bool) -> Look {
-        let processes = || self.pids.iter().copied();
+        let processes = || self.processes.iter();
         let memory_bytes: u64 = match has_memory {
             true => processes().filter_map(proportional_set_bytes).sum(),
             false => before.map_or(0, |look| look.memory_bytes),
         };
         Look {
             at_ns: monotonic_ns(),
-            machine: MachineCounts::look(&self.pids, &self.cpus),
+            machine: MachineCounts::look(&self.processes, &self.cpus),
             memory_bytes,
             descriptors: processes().filter_map(descriptors).sum(),
         }
@@ -124,8 +131,8 @@ fn give_way() {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, LEAST_CLAIM) };
 }
 
-fn proportional_set_bytes(pid: i32) -> Option<u64> {
-    let rollup = Process::new(pid).ok()?.smaps_rollup().ok()?;
+fn proportional_set_bytes(process: &Process) -> Option<u64> {
+    let rollup = process.smaps_rollup().ok()?;
     rollup
         .memory_map_rollup
         .0
@@ -136,8 +143,8 @@ fn proportional_set_bytes(pid: i32) -> Option<u64> {
         .copied()
 }
 
-fn descriptors(pid: i32) -> Option<u64> {
-    Some(Process::new(pid).ok()?.fd_count().ok()? as u64)
+fn descriptors(process: &Process) -> Option<u64> {
+    Some(process.fd_count().ok()? as u64)
 }
 
 #[cfg(test)]
@@ -147,21 +154,21 @@ mod tests {
     #[test]
     fn a_look_on_demand_sees_this_process_and_leaves_out_who_is_gone() {
         let own = std::process::id() as i32;
-        let watch = Watch::start(&[own, i32::MAX], &[0]).expect("a thread");
+        let sampler = Sampler::start(&[own, i32::MAX], &[0]).expect("a thread");
         assert_eq!(
-            watch.last().memory_bytes,
+            sampler.last().memory_bytes,
             0,
             "no pages walked before the run"
         );
-        let before = watch.last().at_ns;
-        watch.look_again();
-        let look = watch.last();
+        let before = sampler.last().at_ns;
+        sampler.look_again();
+        let look = sampler.last();
         assert!(look.at_ns > before);
         assert!(look.memory_bytes > 100_000, "{}", look.memory_bytes);
         assert!(look.descriptors > 2, "{}", look.descriptors);
         let _file = std::fs::File::open("/proc/self/stat").expect("/proc");
-        watch.look_again();
+        sampler.look_again();
         // Other tests of this process open and close theirs.
-        assert!(watch.last().descriptors > 2);
+        assert!(sampler.last().descriptors > 2);
     }
 }
