@@ -9,12 +9,13 @@ mod phases;
 
 use crate::{
     EndpointSummary, EndpointWindow, ErrorCount, Event, EventKind, JudgeFacts, LatencyHistogram,
-    MAX_ENDPOINTS, NotSentOf, OTHER_ENDPOINT, RateSummary, RequestTotals, RunHistograms, RunInfo,
-    RunOutcome, RunSummary, SUMMARY_SCHEMA, Snapshot, Threshold, ThresholdResult, Totals,
+    LoadModel, MAX_ENDPOINTS, NotSentOf, OTHER_ENDPOINT, RateSummary, RequestTotals, RunHistograms,
+    RunInfo, RunOutcome, RunSummary, SUMMARY_SCHEMA, Snapshot, Threshold, ThresholdResult, Totals,
     UserPeaks, Verdict, VerdictLevel, WindowCounts,
     groups::Groups,
     judge, method_word,
     metrics::Metrics,
+    threshold::ThresholdCourse,
     window::{add_error, per_second, share},
 };
 use generator::{GeneratorFold, WorkerFold};
@@ -54,6 +55,7 @@ pub struct RunFold {
     not_sent_of: BTreeMap<u8, u64>,
     phases: Vec<PhaseFold>,
     generator: GeneratorFold,
+    thresholds: Vec<ThresholdCourse>,
 }
 
 /// One endpoint's figures.
@@ -75,6 +77,22 @@ impl RunFold {
         RunFold::default()
     }
 
+    /// The same, with thresholds that are followed from second to second: those with windows, and those that may end the run,
+    /// have a result only so.
+    pub fn following(thresholds: Vec<Threshold>, model: LoadModel) -> RunFold {
+        let follow = |threshold| ThresholdCourse::new(threshold, model);
+        RunFold {
+            thresholds: thresholds.into_iter().map(follow).collect(),
+            ..RunFold::default()
+        }
+    }
+
+    /// The first threshold for which the run is to end, as it was written.
+    pub fn ended_by(&self) -> Option<String> {
+        let ends = self.thresholds.iter().find(|course| course.ends_run());
+        ends.map(ThresholdCourse::expr)
+    }
+
     /// Adds the next second.
     pub fn add(&mut self, snapshot: &Snapshot) {
         let measured = snapshot.load_phase.role == PhaseRole::Measured;
@@ -83,6 +101,9 @@ impl RunFold {
         add_counts(&mut self.counts, &snapshot.requests);
         if measured {
             self.add_figures(snapshot);
+        }
+        for course in &mut self.thresholds {
+            course.add(snapshot, measured);
         }
         for event in &snapshot.events {
             self.generator.workers_lost += u32::from(event.kind == EventKind::WorkerLost);
@@ -189,7 +210,7 @@ impl RunFold {
         summary.thresholds = info
             .thresholds
             .iter()
-            .map(|text| evaluate(text, &summary))
+            .map(|text| self.threshold_result(text, &summary))
             .collect();
         summary
     }
@@ -219,6 +240,25 @@ impl RunFold {
             })
         })
         .collect()
+    }
+
+    /// A threshold from `run.json` with what was measured; one that cannot be read (it was when the run began) has failed.
+    fn threshold_result(&self, text: &str, summary: &RunSummary) -> ThresholdResult {
+        let mut followed = self.thresholds.iter();
+        if let Some(course) = followed.find(|course| course.expr() == text) {
+            return course.result(summary);
+        }
+        match Threshold::parse(text, None) {
+            Ok(threshold) => ThresholdCourse::new(threshold, summary.model).result(summary),
+            Err(_) => ThresholdResult {
+                expr: text.to_owned(),
+                actual: None,
+                passed: false,
+                broke_at_s: None,
+                windows: None,
+                ended_run: false,
+            },
+        }
     }
 
     fn request_totals(&self, totals: Totals, rps_mean: f64) -> RequestTotals {
@@ -321,18 +361,6 @@ impl EndpointFold {
             status: self.status.clone(),
             errors: self.errors.clone(),
         }
-    }
-}
-
-/// A threshold from `run.json` with what was measured; one that cannot be read (it was when the run began) has failed.
-fn evaluate(text: &str, summary: &RunSummary) -> ThresholdResult {
-    match Threshold::parse(text, None) {
-        Ok(threshold) => threshold.evaluate(summary),
-        Err(_) => ThresholdResult {
-            expr: text.to_owned(),
-            actual: None,
-            passed: false,
-        },
     }
 }
 

@@ -35,9 +35,9 @@ pub use snapshot::{
 pub use summary::{
     EndpointSummary, GeneratorSummary, LoadModel, MeasuredSummary, Percentiles, PhaseSummary,
     RateSummary, RequestTotals, RunHistograms, RunOutcome, RunSummary, SUMMARY_SCHEMA,
-    ThresholdResult, UserPeaks, Verdict, VerdictLevel, method_word,
+    ThresholdResult, UserPeaks, Verdict, VerdictLevel, WindowsResult, method_word,
 };
-pub use threshold::{Threshold, ThresholdError};
+pub use threshold::{Threshold, ThresholdError, condition};
 pub use values::ValueHistogram;
 pub use verdict::{
     BUSY_PERCENT, BUSY_SHARE, JudgeFacts, LAG_FLOOR_MS, LAG_REQUESTS, LAG_SHARE, NOT_SENT_SHARE,

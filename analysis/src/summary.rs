@@ -344,6 +344,27 @@ pub struct ThresholdResult {
     pub actual: Option<f64>,
     /// Whether it held; without a sample it did not.
     pub passed: bool,
+    /// When it first broke, in seconds since the start of the run: the end of the first window that did not hold; of a threshold on
+    /// the whole run, the end of the second from which on the figure up to then did not hold. `None` when it held.
+    #[serde(default)]
+    pub broke_at_s: Option<f64>,
+    /// The windows it was held against; `None` when that is the whole run.
+    #[serde(default)]
+    pub windows: Option<WindowsResult>,
+    /// Whether it ended the run early.
+    #[serde(default)]
+    pub ended_run: bool,
+}
+
+/// The windows of a threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WindowsResult {
+    /// The length of each, in seconds.
+    pub length_s: f64,
+    /// How many were looked at; they overlap.
+    pub judged: u64,
+    /// Of these, how many did not hold.
+    pub broken: u64,
 }
 
 /// A run's whole latencies, kept beside the summary for distribution charts.

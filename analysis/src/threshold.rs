@@ -1,109 +1,53 @@
 //! Thresholds: what a run must reach to pass, such as `p99 < 500ms @product`. Neighbours: the command line and
 //! scenario files give expressions, `fold.rs` evaluates them on the summary, exit code 3 says that one did not hold.
+//! `threshold/expression.rs` reads them, `threshold/course.rs` follows one through a run.
 //! Invariants: where nothing was measured, a threshold does not hold; warm-up and cool-down have no part in it.
 //!
 //! ```text
-//! expression = [ "response." | "service." | "lag." ] metric operator value [ "@" endpoint ]
+//! expression = [ "response." | "service." | "lag." ] metric operator value { clause } [ "@" endpoint { clause } ]
 //! metric     = p50 p75 p90 p95 p99 p99.9 p99.99 min mean max   a latency: us, ms or s; of the response time
 //!            | error_rate | checks                             a share: % or a fraction up to 1
 //!            | rps                                             requests done per second, no unit
 //! operator   = "<" | "<=" | ">" | ">="
+//! clause     = "over" length                                     every window of that length, not the whole run
+//!            | "abort after" length                            ends the run when it does not hold, from then on
 //! endpoint   = a request's name, or its method and name, such as `GET product`
 //! ```
 
-use crate::{EndpointSummary, LoadModel, Percentiles, RunSummary, ThresholdResult};
+mod course;
+mod expression;
+
+use crate::{
+    EndpointSummary, LatencyHistogram, LoadModel, Percentiles, RunSummary, ThresholdResult,
+    window::{per_second, share},
+};
+pub(crate) use course::ThresholdCourse;
+pub use expression::{ThresholdError, condition};
 use loadforge_scenarios::ErrorKind;
-use std::{collections::BTreeMap, fmt};
+use std::{fmt, time::Duration};
 
 /// A condition on a run's figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    /// As it was written, without the endpoint.
+    /// The condition as it was written, without clauses and endpoint.
     text: String,
+    /// The clauses as they were written; empty without any.
+    clauses: String,
     metric: Metric,
     operator: Operator,
     /// In `unit`.
     limit: f64,
     unit: Unit,
     endpoint: Option<String>,
-}
-
-/// Why an expression is not a threshold.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ThresholdError {
-    /// There is no comparison in it.
-    #[error(
-        "threshold {expr:?} compares nothing: write a figure, one of < <= > >= and a limit, such as {EXAMPLE}"
-    )]
-    NoOperator {
-        /// The expression.
-        expr: String,
-    },
-    /// The operator is none of ours.
-    #[error("threshold {expr:?}: {operator:?} is not a comparison; use one of < <= > >=")]
-    Operator {
-        /// The expression.
-        expr: String,
-        /// What stands in the operator's place.
-        operator: String,
-    },
-    /// The figure is not known.
-    #[error(
-        "threshold {expr:?}: there is no figure {metric:?}{}; there are p50, p75, p90, p95, p99, p99.9, p99.99, \
-         min, mean, max (also as service.… and lag.…), error_rate, checks and rps",
-        did_you_mean(suggestion)
-    )]
-    Metric {
-        /// The expression.
-        expr: String,
-        /// The figure asked for.
-        metric: String,
-        /// The nearest one that exists.
-        suggestion: Option<String>,
-    },
-    /// The limit is not a number.
-    #[error("threshold {expr:?}: {value:?} is not a number; write the limit like 500, 0.5 or 99.9")]
-    Number {
-        /// The expression.
-        expr: String,
-        /// What stands in the number's place.
-        value: String,
-    },
-    /// The unit does not fit the figure.
-    #[error("threshold {expr:?}: {}; write {allowed}", unit_problem(unit, metric))]
-    Unit {
-        /// The expression.
-        expr: String,
-        /// The figure.
-        metric: String,
-        /// The unit given; empty when there is none.
-        unit: String,
-        /// What can be written.
-        allowed: &'static str,
-    },
-    /// A share above 100 %.
-    #[error("threshold {expr:?}: {value} is more than everything; a share is at most 100% or 1")]
-    Share {
-        /// The expression.
-        expr: String,
-        /// The limit as written.
-        value: String,
-    },
-    /// The endpoint is empty, named twice, or has no such figure.
-    #[error("threshold {expr:?}: {problem}")]
-    Endpoint {
-        /// The expression.
-        expr: String,
-        /// What is wrong, with the remedy.
-        problem: String,
-    },
+    /// It must hold in every window of this length; without one, over the whole run.
+    over: Option<Duration>,
+    /// It ends the run as soon as it does not hold, once so much has been measured.
+    abort_after: Option<Duration>,
 }
 
 /// Relative difference below which a figure equals its limit: far above what float arithmetic adds, far below what
 /// is measured.
 const ROUNDING: f64 = 1e-9;
-
-const EXAMPLE: &str = "'p99 < 500ms'";
 
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -122,38 +66,51 @@ enum Series {
     Lag,
 }
 
-/// A figure of a latency: its name and where it stands.
-type Statistic = (&'static str, fn(&Percentiles) -> f64);
+/// A figure of a latency, and where it stands. Both places give the same value: `LatencyHistogram::percentiles` fills the one from
+/// the other.
+#[derive(Clone, Copy, Debug)]
+struct Statistic {
+    name: &'static str,
+    of_percentiles: fn(&Percentiles) -> f64,
+    of_histogram: fn(&LatencyHistogram) -> f64,
+}
+
+/// Its name says which one it is.
+impl PartialEq for Statistic {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
 
 const STATISTICS: [Statistic; 10] = [
-    ("p50", |p| p.p50),
-    ("p75", |p| p.p75),
-    ("p90", |p| p.p90),
-    ("p95", |p| p.p95),
-    ("p99", |p| p.p99),
-    ("p99.9", |p| p.p999),
-    ("p99.99", |p| p.p9999),
-    ("min", |p| p.min),
-    ("mean", |p| p.mean),
-    ("max", |p| p.max),
+    statistic("p50", |p| p.p50, |h| h.quantile_ms(0.5)),
+    statistic("p75", |p| p.p75, |h| h.quantile_ms(0.75)),
+    statistic("p90", |p| p.p90, |h| h.quantile_ms(0.9)),
+    statistic("p95", |p| p.p95, |h| h.quantile_ms(0.95)),
+    statistic("p99", |p| p.p99, |h| h.quantile_ms(0.99)),
+    statistic("p99.9", |p| p.p999, |h| h.quantile_ms(0.999)),
+    statistic("p99.99", |p| p.p9999, |h| h.quantile_ms(0.9999)),
+    statistic("min", |p| p.min, LatencyHistogram::min_ms),
+    statistic("mean", |p| p.mean, LatencyHistogram::mean_ms),
+    statistic("max", |p| p.max, LatencyHistogram::max_ms),
 ];
+
+const fn statistic(
+    name: &'static str,
+    of_percentiles: fn(&Percentiles) -> f64,
+    of_histogram: fn(&LatencyHistogram) -> f64,
+) -> Statistic {
+    Statistic {
+        name,
+        of_percentiles,
+        of_histogram,
+    }
+}
 
 const SHARES_AND_RATES: [(&str, Metric); 3] = [
     ("error_rate", Metric::ErrorRate),
     ("checks", Metric::Checks),
     ("rps", Metric::Rps),
-];
-
-/// Words of other tools, for which the nearest spelling would be the wrong advice.
-const FOREIGN_WORDS: [(&str, &str); 8] = [
-    ("avg", "mean"),
-    ("average", "mean"),
-    ("med", "p50"),
-    ("median", "p50"),
-    ("p999", "p99.9"),
-    ("p9999", "p99.99"),
-    ("errors", "error_rate"),
-    ("rate", "rps"),
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -175,38 +132,6 @@ enum Unit {
 }
 
 impl Threshold {
-    /// Reads an expression; `endpoint` is that of a scenario's `[[threshold]]` table, if it has one.
-    ///
-    /// # Errors
-    /// When it is not an expression of the form above, or names an endpoint in both places.
-    pub fn parse(expr: &str, endpoint: Option<&str>) -> Result<Threshold, ThresholdError> {
-        let fail = Failing { expr };
-        let (condition, suffix) = match expr.split_once('@') {
-            Some((condition, suffix)) => (condition, Some(suffix)),
-            None => (expr, None),
-        };
-        let start = condition
-            .find(['<', '>', '=', '!'])
-            .ok_or(ThresholdError::NoOperator { expr: expr.into() })?;
-        let (name, rest) = condition.split_at(start);
-        let end = rest
-            .find(|c| !matches!(c, '<' | '>' | '=' | '!' | ' '))
-            .unwrap_or(rest.len());
-        let (operator, limit) = rest.split_at(end);
-        let operator = fail.operator(operator)?;
-        let metric = fail.metric(&squeezed(name))?;
-        let (limit, unit) = fail.limit(&squeezed(limit), metric, name.trim())?;
-        let endpoint = fail.endpoint(suffix, endpoint, metric)?;
-        Ok(Threshold {
-            text: condition.trim().to_owned(),
-            metric,
-            operator,
-            limit,
-            unit,
-            endpoint,
-        })
-    }
-
     /// The threshold behind `--fail-on-error-rate`: the share, 0 to 1, of requests that may fail.
     ///
     /// # Errors
@@ -215,24 +140,41 @@ impl Threshold {
         Threshold::parse(&format!("error_rate <= {share}"), None)
     }
 
-    /// Compares with what was measured. A name that occurred with several methods must hold for each; the worst
-    /// is told.
-    pub fn evaluate(&self, summary: &RunSummary) -> ThresholdResult {
-        let actual = match &self.endpoint {
+    /// Compares with what was measured over the whole run, whatever its windows are.
+    pub(crate) fn evaluate(&self, summary: &RunSummary) -> ThresholdResult {
+        self.result(self.of_run(summary))
+    }
+
+    /// The figure of the whole run. A name that occurred with several methods must hold for each; the worst is told.
+    fn of_run(&self, summary: &RunSummary) -> Option<f64> {
+        match &self.endpoint {
             None => self.metric.of_run(summary),
             Some(name) => summary
                 .endpoints
                 .iter()
-                .filter(|entry| is_named(entry, name))
+                .filter(|entry| is_named(&entry.name, &entry.method, name))
                 .filter_map(|entry| self.metric.of_endpoint(entry))
                 .reduce(|a, b| self.operator.worse(a, b)),
         }
-        .map(|value| value * self.unit.per_base());
-        let passed = actual.is_some_and(|actual| self.operator.holds(actual, self.limit));
+    }
+
+    /// Whether it holds at this value, in ms, as a share of 1 or per second; without a sample it does not.
+    fn holds(&self, value: Option<f64>) -> bool {
+        value.is_some_and(|value| {
+            self.operator
+                .holds(value * self.unit.per_base(), self.limit)
+        })
+    }
+
+    /// The result at this value over the whole run.
+    fn result(&self, value: Option<f64>) -> ThresholdResult {
         ThresholdResult {
             expr: self.to_string(),
-            actual,
-            passed,
+            actual: value.map(|value| value * self.unit.per_base()),
+            passed: self.holds(value),
+            broke_at_s: None,
+            windows: None,
+            ended_run: false,
         }
     }
 
@@ -245,195 +187,103 @@ impl Threshold {
 /// As written, the endpoint included; `Threshold::parse` reads it back.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        if !self.clauses.is_empty() {
+            write!(f, " {}", self.clauses)?;
+        }
         match &self.endpoint {
-            None => f.write_str(&self.text),
-            Some(endpoint) => write!(f, "{} @{endpoint}", self.text),
+            None => Ok(()),
+            Some(endpoint) if expression::ends_in_clauses(endpoint) => {
+                write!(f, " @\"{endpoint}\"")
+            }
+            Some(endpoint) => write!(f, " @{endpoint}"),
         }
     }
 }
 
-/// An expression being read: makes its errors.
-struct Failing<'a> {
-    expr: &'a str,
-}
-
-impl Failing<'_> {
-    fn operator(&self, text: &str) -> Result<Operator, ThresholdError> {
-        match squeezed(text).as_str() {
-            "<" => Ok(Operator::Less),
-            "<=" => Ok(Operator::LessOrEqual),
-            ">" => Ok(Operator::Greater),
-            ">=" => Ok(Operator::GreaterOrEqual),
-            other => Err(ThresholdError::Operator {
-                expr: self.expr.into(),
-                operator: other.to_owned(),
-            }),
-        }
-    }
-
-    fn metric(&self, name: &str) -> Result<Metric, ThresholdError> {
-        let (series, figure) = match name.split_once('.') {
-            Some(("response", figure)) => (Some(Series::Response), figure),
-            Some(("service", figure)) => (Some(Series::Service), figure),
-            Some(("lag", figure)) => (Some(Series::Lag), figure),
-            _ => (None, name),
-        };
-        if let Some(statistic) = STATISTICS.into_iter().find(|(known, _)| *known == figure) {
-            return Ok(Metric::Latency(
-                series.unwrap_or(Series::Response),
-                statistic,
-            ));
-        }
-        if let (None, Some((_, metric))) = (
-            series,
-            SHARES_AND_RATES
-                .into_iter()
-                .find(|(known, _)| *known == figure),
-        ) {
-            return Ok(metric);
-        }
-        Err(ThresholdError::Metric {
-            expr: self.expr.into(),
-            metric: name.to_owned(),
-            suggestion: suggest(name, figure),
-        })
-    }
-
-    fn limit(&self, text: &str, metric: Metric, name: &str) -> Result<(f64, Unit), ThresholdError> {
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let Some(limit) = number.parse::<f64>().ok().filter(|limit| limit.is_finite()) else {
-            return Err(ThresholdError::Number {
-                expr: self.expr.into(),
-                value: text.to_owned(),
-            });
-        };
-        let (known, allowed): (&[(&str, Unit)], _) = match metric {
-            Metric::Latency(..) => (
-                &[
-                    ("us", Unit::Microseconds),
-                    ("µs", Unit::Microseconds),
-                    ("ms", Unit::Milliseconds),
-                    ("s", Unit::Seconds),
-                ],
-                "a time in us, ms or s, such as 500ms",
-            ),
-            Metric::ErrorRate | Metric::Checks => (
-                &[("%", Unit::Percent), ("", Unit::Plain)],
-                "a share such as 1% or 0.01",
-            ),
-            Metric::Rps => (
-                &[("", Unit::Plain), ("/s", Unit::Plain)],
-                "a number of requests per second, such as 900",
-            ),
-        };
-        let Some((_, unit)) = known.iter().find(|(word, _)| *word == unit) else {
-            return Err(ThresholdError::Unit {
-                expr: self.expr.into(),
-                metric: name.to_owned(),
-                unit: unit.to_owned(),
-                allowed,
-            });
-        };
-        let is_share = matches!(metric, Metric::ErrorRate | Metric::Checks);
-        if is_share && limit > unit.per_base() {
-            return Err(ThresholdError::Share {
-                expr: self.expr.into(),
-                value: text.to_owned(),
-            });
-        }
-        Ok((limit, *unit))
-    }
-
-    fn endpoint(
-        &self,
-        suffix: Option<&str>,
-        table: Option<&str>,
-        metric: Metric,
-    ) -> Result<Option<String>, ThresholdError> {
-        let problem = |problem: String| ThresholdError::Endpoint {
-            expr: self.expr.into(),
-            problem,
-        };
-        let (suffix, table) = (suffix.map(str::trim), table.map(str::trim));
-        if let (Some(suffix), Some(table)) = (suffix, table)
-            && suffix != table
-        {
-            return Err(problem(format!(
-                "it names the endpoints {suffix:?} and {table:?}: leave one of them out"
-            )));
-        }
-        let endpoint = suffix.or(table);
-        if endpoint == Some("") {
-            return Err(problem(
-                "the endpoint's name is empty: write it after the @, or leave the @ out".into(),
-            ));
-        }
-        if endpoint.is_some() && matches!(metric, Metric::Latency(Series::Lag, _)) {
-            return Err(problem(
-                "lag is measured for the whole run, not by endpoint: leave the endpoint out".into(),
-            ));
-        }
-        Ok(endpoint.map(str::to_owned))
-    }
+/// What a figure is made from: a run's, an endpoint's, or a window's of either.
+struct Figures<'a> {
+    done: u64,
+    failed: u64,
+    /// Arrivals that were never sent, in the open model.
+    unsent: u64,
+    /// Requests whose check failed.
+    failed_checks: u64,
+    seconds: f64,
+    /// Of the series that the metric is about.
+    latency: &'a LatencyHistogram,
 }
 
 impl Metric {
-    /// Of all requests, in ms, as a share of 1 or per second; `None` without a sample.
-    fn of_run(self, summary: &RunSummary) -> Option<f64> {
-        let done = summary.measured.done;
-        let checks = summary
-            .errors
-            .iter()
-            .filter(|error| error.kind == ErrorKind::Check);
-        (done > 0).then(|| match self {
-            Metric::Latency(Series::Response, (_, figure)) => figure(&summary.response_ms),
-            Metric::Latency(Series::Service, (_, figure)) => figure(&summary.service_ms),
-            Metric::Latency(Series::Lag, (_, figure)) => figure(&summary.lag_ms),
-            Metric::ErrorRate => error_rate(summary),
-            // A share of requests: failures that no request carries are in no threshold.
-            Metric::Checks => without(
-                checks
-                    .map(|error| error.count.saturating_sub(error.without_request))
-                    .sum(),
-                done,
+    /// In ms, as a share of 1 or per second; `None` without a sample.
+    fn of(self, figures: &Figures<'_>) -> Option<f64> {
+        (figures.done > 0).then(|| match self {
+            Metric::Latency(_, statistic) => (statistic.of_histogram)(figures.latency),
+            // In the open model an arrival that was never sent is a visitor who got no answer: it counts as failed, or a generator
+            // out of users would make a target look reliable.
+            Metric::ErrorRate => share(
+                figures.failed + figures.unsent,
+                figures.done + figures.unsent,
             ),
-            Metric::Rps => summary.requests.rps_mean,
+            Metric::Checks => share(
+                figures.done.saturating_sub(figures.failed_checks),
+                figures.done,
+            ),
+            Metric::Rps => per_second(figures.done, figures.seconds),
         })
     }
 
-    /// Of one endpoint, in the same units; `None` without a sample.
-    fn of_endpoint(self, endpoint: &EndpointSummary) -> Option<f64> {
-        let failed_checks = |errors: &BTreeMap<_, _>| errors.get(&ErrorKind::Check).copied();
-        if endpoint.sent == 0 {
-            return None;
+    /// Of all requests of a run.
+    fn of_run(self, summary: &RunSummary) -> Option<f64> {
+        let measured = &summary.measured;
+        if let Metric::Latency(series, statistic) = self {
+            let figures = match series {
+                Series::Response => &summary.response_ms,
+                Series::Service => &summary.service_ms,
+                Series::Lag => &summary.lag_ms,
+            };
+            return (measured.done > 0).then(|| (statistic.of_percentiles)(figures));
         }
+        let checks = summary.errors.iter();
+        let checks = checks.filter(|error| error.kind == ErrorKind::Check);
+        self.of(&Figures {
+            done: measured.done,
+            failed: measured.failed,
+            unsent: match summary.model {
+                LoadModel::Open => measured.not_sent,
+                LoadModel::Closed => 0,
+            },
+            // A share of requests: failures that no request carries are in no threshold.
+            failed_checks: checks
+                .map(|error| error.count.saturating_sub(error.without_request))
+                .sum(),
+            seconds: measured.seconds,
+            latency: &LatencyHistogram::default(),
+        })
+    }
+
+    /// Of one endpoint of a run.
+    fn of_endpoint(self, endpoint: &EndpointSummary) -> Option<f64> {
         match self {
-            Metric::Latency(Series::Response, (_, figure)) => Some(figure(&endpoint.response_ms)),
-            Metric::Latency(Series::Service, (_, figure)) => Some(figure(&endpoint.service_ms)),
-            // `parse` refuses this one.
-            Metric::Latency(Series::Lag, _) => None,
-            Metric::ErrorRate => Some(crate::window::share(endpoint.failed, endpoint.sent)),
-            Metric::Checks => Some(without(
-                failed_checks(&endpoint.errors).unwrap_or(0),
-                endpoint.sent,
-            )),
-            Metric::Rps => Some(endpoint.rps_mean),
+            Metric::Latency(series, statistic) => {
+                let figures = match series {
+                    Series::Service => &endpoint.service_ms,
+                    // `parse` refuses lag.
+                    Series::Response | Series::Lag => &endpoint.response_ms,
+                };
+                (endpoint.sent > 0).then(|| (statistic.of_percentiles)(figures))
+            }
+            Metric::Rps => (endpoint.sent > 0).then_some(endpoint.rps_mean),
+            Metric::ErrorRate | Metric::Checks => self.of(&Figures {
+                done: endpoint.sent,
+                failed: endpoint.failed,
+                unsent: 0,
+                failed_checks: endpoint.errors.get(&ErrorKind::Check).copied().unwrap_or(0),
+                seconds: 0.0,
+                latency: &LatencyHistogram::default(),
+            }),
         }
     }
-}
-
-/// The failed share of what was asked for. In the open model an arrival that was never sent is a visitor who got no
-/// answer: it counts as failed, or a generator out of users would make a target look reliable.
-fn error_rate(summary: &RunSummary) -> f64 {
-    let unsent = match summary.model {
-        LoadModel::Open => summary.measured.not_sent,
-        LoadModel::Closed => 0,
-    };
-    let measured = &summary.measured;
-    crate::window::share(measured.failed + unsent, measured.done + unsent)
 }
 
 impl Operator {
@@ -469,62 +319,15 @@ impl Unit {
     }
 }
 
-/// The share of `whole` that is left without `part`.
-fn without(part: u64, whole: u64) -> f64 {
-    crate::window::share(whole.saturating_sub(part), whole)
-}
-
 /// By its name, or by its method and name.
-fn is_named(endpoint: &EndpointSummary, wanted: &str) -> bool {
-    let name = endpoint.name.trim();
+fn is_named(name: &str, method: &str, wanted: &str) -> bool {
+    let name = name.trim();
     let with_method = || {
         wanted
-            .strip_prefix(&endpoint.method)
+            .strip_prefix(method)
             .and_then(|rest| rest.strip_prefix(' '))
     };
     name == wanted || with_method().is_some_and(|rest| rest.trim() == name)
-}
-
-/// Without blanks.
-fn squeezed(text: &str) -> String {
-    text.chars().filter(|c| !c.is_whitespace()).collect()
-}
-
-/// The word that was probably meant by a figure that does not exist.
-fn suggest(name: &str, figure: &str) -> Option<String> {
-    let figure = figure.to_lowercase();
-    if let Some((_, ours)) = FOREIGN_WORDS.into_iter().find(|(word, _)| *word == figure) {
-        return Some(ours.to_owned());
-    }
-    let known = STATISTICS
-        .into_iter()
-        .map(|(word, _)| word)
-        .chain(SHARES_AND_RATES.into_iter().map(|(word, _)| word));
-    let lower = name.to_lowercase();
-    known
-        .map(|word| {
-            (
-                strsim::jaro_winkler(word, &lower).max(strsim::jaro_winkler(word, &figure)),
-                word,
-            )
-        })
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, word)| word.to_owned())
-}
-
-fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion
-        .as_ref()
-        .map_or_else(String::new, |word| format!(" (did you mean {word}?)"))
-}
-
-fn unit_problem(unit: &str, metric: &str) -> String {
-    if unit.is_empty() {
-        format!("the limit of {metric} has no unit")
-    } else {
-        format!("{unit:?} is not a unit of {metric}")
-    }
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ fn every_statistic_is_taken_from_its_own_place() {
         max,
     };
     summary.response_ms = figures;
-    for ((name, _), value) in STATISTICS.into_iter().zip(values) {
+    for (Statistic { name, .. }, value) in STATISTICS.into_iter().zip(values) {
         let threshold = Threshold::parse(&format!("{name} <= {value}ms"), None).unwrap();
         let result = threshold.evaluate(&summary);
         assert_eq!(
@@ -118,7 +118,7 @@ fn every_statistic_is_taken_from_its_own_place() {
 
 #[test]
 fn bad_expressions_are_refused_with_the_place_and_the_remedy() {
-    let table: [(&str, &[&str]); 25] = [
+    let table: [(&str, &[&str]); 32] = [
         ("", &["compares nothing", "'p99 < 500ms'"]),
         ("p99", &["compares nothing"]),
         ("p99 = 5ms", &["\"=\" is not a comparison", "< <= > >="]),
@@ -155,6 +155,16 @@ fn bad_expressions_are_refused_with_the_place_and_the_remedy() {
         ),
         ("error_rate < 5", &["5 is more than everything"]),
         ("checks > 101%", &["at most 100% or 1"]),
+        ("p99 < 5ms over", &["\"\" behind \"over\"", "\"500ms\""]),
+        ("p99 < 5ms over 30", &["the unit is missing"]),
+        ("p99 < 5ms over 10ms", &["a window lasts from 1s to 24h"]),
+        ("p99 < 5ms over 1s over 2s", &["\"over\" stands twice"]),
+        ("p99 < 5ms abort", &["abort after 10s"]),
+        ("p99 < 5ms abort at 10s", &["abort after 10s"]),
+        (
+            "p99 < 5ms over 10s please",
+            &["this is not a length of time"],
+        ),
         (
             "lag.p99 < 1ms @home",
             &[
@@ -212,6 +222,9 @@ fn hostile_endpoint_names_can_be_asked_for() {
         "</script>",
         "GET x",
         "p99 < 1ms",
+        "walk over bridge",
+        "home over 30s",
+        "home abort after 1s",
     ] {
         summary.endpoints[0].name = name.to_owned();
         let threshold = Threshold::parse("p99 < 25ms", Some(name)).unwrap();
@@ -291,5 +304,55 @@ fn the_error_rate_of_the_command_line_is_a_share_from_0_to_1() {
     assert!(at_most(0.0).is_ok() && at_most(1.0).is_ok() && at_most(1e-9).is_ok());
     for bad in [5.0, -0.1, f64::NAN, f64::INFINITY] {
         assert!(at_most(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn clauses_stand_before_or_behind_the_endpoint_and_are_kept() {
+    for (expr, kept, over_s, abort_s) in [
+        ("p99<500ms over 30s", "p99<500ms over 30s", Some(30), None),
+        (
+            "p99<500ms  over  1m 30s  abort after 10s",
+            "p99<500ms over 1m 30s abort after 10s",
+            Some(90),
+            Some(10),
+        ),
+        (
+            "error_rate < 1% abort after 2m @GET shop",
+            "error_rate < 1% abort after 2m @GET shop",
+            None,
+            Some(120),
+        ),
+        (
+            "p95<300ms@product over 30s",
+            "p95<300ms over 30s @product",
+            Some(30),
+            None,
+        ),
+        (
+            "rps > 9 abort after 0s",
+            "rps > 9 abort after 0s",
+            None,
+            Some(0),
+        ),
+    ] {
+        let threshold = Threshold::parse(expr, None).unwrap();
+        let seconds = |length: Option<Duration>| length.map(|length| length.as_secs());
+        assert_eq!(
+            (
+                threshold.to_string().as_str(),
+                seconds(threshold.over),
+                seconds(threshold.abort_after)
+            ),
+            (kept, over_s, abort_s)
+        );
+        assert_eq!(Threshold::parse(kept, None).unwrap(), threshold);
+    }
+    for (expr, alone) in [
+        ("p99 < 500ms over 30s abort after 1s @home", "p99 < 500ms"),
+        ("p99<500ms@home over 30s", "p99<500ms"),
+        ("checks > 99%", "checks > 99%"),
+    ] {
+        assert_eq!(condition(expr), alone);
     }
 }

@@ -1,6 +1,7 @@
 //! What a run is asked to do, all of it decided before the fork. Neighbours: the root package fills a `Plan`,
 //! `prepare.rs` checks it against this machine, `supervisor/` carries it out.
 
+use loadforge_analysis::Threshold;
 use loadforge_scenarios::{Demand, PhaseSpan, Scenario};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -68,6 +69,8 @@ pub struct Plan {
     pub phases: Vec<PhaseSpan>,
     /// Bounds the requests sent a second.
     pub max_rate: Option<MaxRate>,
+    /// What the run has to reach; one of these may end it early.
+    pub thresholds: Vec<Threshold>,
     /// How long the run lasts before it drains.
     pub duration: Duration,
     /// Ends the run once so many requests have been sent, over all workers.

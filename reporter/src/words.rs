@@ -4,7 +4,7 @@
 use crate::format;
 use loadforge_analysis::{
     EndpointSummary, ErrorCount, LoadModel, MAX_ENDPOINTS, MAX_GROUPS, MAX_METRICS, OTHER_ENDPOINT,
-    RunOutcome, RunSummary, ThresholdResult, VerdictLevel,
+    RunOutcome, RunSummary, ThresholdResult, VerdictLevel, condition,
 };
 use loadforge_scenarios::{ErrorKind, PhaseRole};
 
@@ -224,14 +224,42 @@ pub(crate) fn thresholds_words(thresholds: &[ThresholdResult]) -> Option<String>
     }
 }
 
+/// When a threshold broke, such as "first broke at 1:30, in 3 of 20 windows of 30 s; it ended the run"; empty for one on the whole
+/// run that held.
+pub(crate) fn threshold_when(threshold: &ThresholdResult) -> String {
+    let windows = threshold.windows.as_ref().map(|windows| {
+        format!(
+            "in {} of {} windows of {}",
+            windows.broken,
+            windows.judged,
+            format::span(windows.length_s)
+        )
+    });
+    let Some(broke_at_s) = threshold.broke_at_s else {
+        let held = threshold.windows.as_ref().map(|windows| {
+            let count = format::plural(windows.judged, "window");
+            format!("held in {count} of {}", format::span(windows.length_s))
+        });
+        return held.unwrap_or_default();
+    };
+    let mut words = format!("first broke at {}", format::clock(broke_at_s));
+    if let Some(windows) = windows {
+        words += ", ";
+        words += &windows;
+    }
+    if threshold.ended_run {
+        words += "; it ended the run";
+    }
+    words
+}
+
 /// What was measured for a threshold, in the threshold's own unit.
 pub(crate) fn threshold_actual(threshold: &ThresholdResult) -> String {
     let Some(actual) = threshold.actual.filter(|actual| actual.is_finite()) else {
         return "no sample".to_owned();
     };
-    let condition = threshold.expr.split('@').next().unwrap_or_default();
+    let condition = condition(&threshold.expr);
     let unit = condition
-        .trim_end()
         .rsplit(|char: char| char.is_ascii_digit())
         .next()
         .unwrap_or_default();
@@ -351,14 +379,37 @@ pub(crate) fn conserved(summary: &RunSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use loadforge_analysis::{ErrorCount, RunFacts, RunFold};
+    use loadforge_analysis::{ErrorCount, RunFacts, RunFold, WindowsResult};
 
     fn threshold(expr: &str, actual: Option<f64>, passed: bool) -> ThresholdResult {
         ThresholdResult {
             expr: expr.to_owned(),
             actual,
             passed,
+            broke_at_s: None,
+            windows: None,
+            ended_run: false,
         }
+    }
+
+    #[test]
+    fn when_a_threshold_broke_is_told_with_its_windows() {
+        let mut result = threshold("p99 < 500ms over 30s", Some(612.0), false);
+        result.broke_at_s = Some(90.0);
+        assert_eq!(threshold_when(&result), "first broke at 1:30");
+        result.windows = Some(WindowsResult {
+            length_s: 30.0,
+            judged: 20,
+            broken: 3,
+        });
+        result.ended_run = true;
+        assert_eq!(
+            threshold_when(&result),
+            "first broke at 1:30, in 3 of 20 windows of 30 s; it ended the run"
+        );
+        (result.broke_at_s, result.ended_run) = (None, false);
+        assert_eq!(threshold_when(&result), "held in 20 windows of 30 s");
+        assert_eq!(threshold_when(&threshold("rps > 9", Some(10.0), true)), "");
     }
 
     #[test]
@@ -371,6 +422,12 @@ mod tests {
             ("error_rate < 0.01", Some(0.0039), "0.39 %"),
             ("checks > 0.99", Some(0.995), "99.5 %"),
             ("rps > 900", Some(1_204.3), "1,204"),
+            ("p99 < 500ms over 30s", Some(184.2), "184 ms"),
+            (
+                "error_rate < 1% abort after 10s@a over 2",
+                Some(0.39),
+                "0.39 %",
+            ),
             ("p99 < 500ms@never", None, "no sample"),
         ];
         for (expr, actual, text) in rows {

@@ -52,6 +52,7 @@ pub use document::DocumentScenario;
 pub use encoding::EncodingError;
 pub use failure::{ErrorKind, Failure, Outcome};
 pub use json_path::{JsonPath, JsonPathError, NotJson};
+pub use lengths::{Fault as LengthFault, parse as parse_length};
 pub use life::{SETUP_RETRY, Script, live};
 pub use method::Method;
 pub use metric::{Metric, MetricId, MetricKind};

@@ -298,6 +298,7 @@ fn plan(intent: &Intent, crowd: &Crowd) -> Plan {
     Plan {
         parts: crowd.parts.clone(),
         phases: intent.load.phases.clone(),
+        thresholds: intent.thresholds.clone(),
         max_rate: intent.load.max_rate,
         duration: intent.load.duration,
         max_requests: intent.load.max_requests,

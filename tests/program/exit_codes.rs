@@ -77,6 +77,57 @@ fn thresholds_decide_between_0_and_3() {
 }
 
 #[test]
+fn a_threshold_ends_a_run_early_and_the_report_says_which_and_when() {
+    let echo = Echo::start(&["--delay", "20ms"]);
+    let dir = tempdir().unwrap();
+    let url = echo.url();
+    let words = "--users 2 --duration 50s --threshold";
+    let words: Vec<&str> = ["run", &url].into_iter().chain(words.split(' ')).collect();
+    let expr = "p50<1ms over 1s abort after 2s";
+    let ended = run_in(
+        dir.path(),
+        &[&words[..], &[expr, "--threshold", "p50<60s"]].concat(),
+    );
+    assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    let summary = summary(dir.path());
+    assert_eq!(summary["outcome"], "interrupted");
+    // Long before its planned end, and not before so much was measured.
+    let lasted = summary["duration_s"].as_f64().unwrap();
+    assert!((2.0..40.0).contains(&lasted), "{summary}");
+    assert_eq!(count(&summary, "ok"), count(&summary, "sent"));
+    let broken = &summary["thresholds"][0];
+    assert_eq!(broken["expr"], expr);
+    assert_eq!(
+        (&broken["passed"], &broken["ended_run"]),
+        (&false.into(), &true.into())
+    );
+    assert_eq!(broken["broke_at_s"], 1.0);
+    assert_eq!(summary["thresholds"][1]["passed"], true);
+    let events = summary["events"].to_string();
+    assert!(
+        events.contains("the threshold p50<1ms over 1s abort after 2s does not hold"),
+        "{events}"
+    );
+    assert!(
+        ended.stderr.contains("it ended the run"),
+        "{}",
+        ended.stderr
+    );
+    // The report made again has the same results.
+    let results = results_dir(dir.path()).unwrap();
+    assert_eq!(
+        run_in(dir.path(), &["report", results.to_str().unwrap()]).code,
+        Some(0)
+    );
+    assert_eq!(
+        crate::running::summary(dir.path())["thresholds"],
+        summary["thresholds"]
+    );
+    let page = std::fs::read_to_string(results.join("report.html")).unwrap();
+    assert!(page.contains("first broke at 0:01"), "the page tells when");
+}
+
+#[test]
 fn a_target_that_is_not_there_is_1_and_leaves_no_directory() {
     let dir = tempdir().unwrap();
     let url = format!("http://{}/", free_address());

@@ -14,7 +14,11 @@ use loadforge_analysis::{
     Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
 use loadforge_ring::{RecordKind, RecordSource, RequestRecord, RunPhase, Transport};
-use std::{sync::atomic::Ordering, thread, time::Duration};
+use std::{
+    sync::{Arc, OnceLock, atomic::Ordering},
+    thread,
+    time::Duration,
+};
 
 /// How often rings are emptied: often enough that none fills at millions of records a second, seldom enough to cost
 /// next to nothing.
@@ -71,6 +75,8 @@ pub struct Aggregator {
     feeds: Vec<Feed>,
     window: Window,
     fold: RunFold,
+    /// The threshold that ends the run, once it is broken.
+    broken: Arc<OnceLock<String>>,
     health: Health,
     events: Vec<Event>,
     /// Records drained that were done after the end of the window that is open.
@@ -112,10 +118,11 @@ impl Aggregator {
         Aggregator {
             transport: transport.clone(),
             epoch,
+            fold: RunFold::following(asked.thresholds.clone(), asked.model()),
+            broken: Arc::default(),
             asked,
             feeds,
             window: Window::new(),
-            fold: RunFold::new(),
             health,
             events: Vec::new(),
             early: Vec::new(),
@@ -127,6 +134,11 @@ impl Aggregator {
             watchers,
             unwatched: 0,
         }
+    }
+
+    /// Where a threshold will stand that does not hold and is to end the run.
+    pub fn broken(&self) -> Arc<OnceLock<String>> {
+        Arc::clone(&self.broken)
     }
 
     /// Works until told to finish; returns the whole run.
@@ -267,6 +279,10 @@ impl Aggregator {
         self.closed_ns = end_ns;
         let snapshot = self.window.close(facts);
         self.fold.add(&snapshot);
+        if let Some(threshold) = self.fold.ended_by() {
+            // The first one stays.
+            let _ = self.broken.set(threshold);
+        }
         Box::new(snapshot)
     }
 

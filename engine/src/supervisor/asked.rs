@@ -2,7 +2,7 @@
 //! beside it. Invariant: a pure function of the plan and the time.
 
 use crate::plan::Plan;
-use loadforge_analysis::LoadPhase;
+use loadforge_analysis::{LoadModel, LoadPhase, Threshold};
 use loadforge_scenarios::{Course, Demand, PhaseRole, PhaseSpan};
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub struct Asked {
     pub courses: Vec<Course>,
     /// Named spans of the run.
     pub phases: Vec<PhaseSpan>,
+    /// What the run has to reach.
+    pub thresholds: Vec<Threshold>,
 }
 
 impl Asked {
@@ -33,6 +35,16 @@ impl Asked {
                 .filter_map(|part| course(&part.demand, plan.duration))
                 .collect(),
             phases: plan.phases.clone(),
+            thresholds: plan.thresholds.clone(),
+        }
+    }
+
+    /// Which side sets the pace: arrivals, as soon as one scenario has any.
+    pub fn model(&self) -> LoadModel {
+        let is_open = |demand: &Demand| matches!(demand, Demand::Arrivals { .. });
+        match self.demands.iter().any(is_open) {
+            true => LoadModel::Open,
+            false => LoadModel::Closed,
         }
     }
 

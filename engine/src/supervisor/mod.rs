@@ -33,7 +33,7 @@ use nix::{
 use signals::Signals;
 use std::{
     io,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, OnceLock, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -145,6 +145,8 @@ struct Dispatcher {
     said_at_start: Vec<String>,
     notices: Option<Sender<Notice>>,
     aggregator: Option<JoinHandle<RunFold>>,
+    /// The threshold that ended the run, once the aggregator has found it broken.
+    broken: Arc<OnceLock<String>>,
     outcome: RunOutcome,
     killed: bool,
     /// When workers must have left, on CLOCK_MONOTONIC; set by the drain, moved by the end.
@@ -186,6 +188,7 @@ impl Dispatcher {
             signals,
             notices: None,
             aggregator: None,
+            broken: Arc::default(),
             outcome: RunOutcome::Completed,
             killed: false,
             end_by_ns: u64::MAX,
@@ -268,6 +271,7 @@ impl Dispatcher {
             inbox,
             watchers,
         );
+        self.broken = aggregator.broken();
         let cpu = prepared.plan.aggregator_cpu;
         let thread = thread::Builder::new()
             .name("aggregator".into())
@@ -322,6 +326,10 @@ impl Dispatcher {
                     self.drain("the planned end", plan.graceful_stop);
                 } else if plan.max_requests.is_some_and(|max| taken >= max) {
                     self.drain("the limit of requests was reached", plan.graceful_stop);
+                } else if let Some(threshold) = self.broken.get() {
+                    let why = format!("the threshold {threshold} does not hold");
+                    self.outcome = RunOutcome::Interrupted;
+                    self.drain(&why, plan.graceful_stop);
                 } else if control.is_end_asked() {
                     let why = self.end_reason();
                     self.drain(&why, plan.graceful_stop);

@@ -170,6 +170,7 @@ pub fn planned(users: Pattern, scenario: impl Scenario + 'static, wire: WireChoi
     Plan {
         parts: vec![part(Demand::Users(users), Arc::new(scenario))],
         phases: Vec::new(),
+        thresholds: Vec::new(),
         max_rate: None,
         duration: Duration::from_secs(10),
         max_requests: None,

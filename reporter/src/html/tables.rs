@@ -80,6 +80,8 @@ struct ThresholdRow {
     expr: String,
     measured: String,
     passed: bool,
+    /// When it first broke; empty when it did not.
+    when: String,
 }
 
 #[derive(Serialize)]
@@ -285,6 +287,7 @@ fn thresholds(summary: &RunSummary) -> Vec<ThresholdRow> {
         expr: threshold.expr.clone(),
         measured: words::threshold_actual(threshold),
         passed: threshold.passed,
+        when: words::threshold_when(threshold),
     };
     summary.thresholds.iter().map(row).collect()
 }

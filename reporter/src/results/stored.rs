@@ -7,7 +7,7 @@ use super::{RUN_FILE, ResultsError, SNAPSHOTS_FILE, SUMMARY_FILE};
 use crate::series::Series;
 use loadforge_analysis::{
     RUN_SCHEMA, RunFacts, RunFold, RunHistograms, RunInfo, RunOutcome, RunSummary, SNAPSHOT_SCHEMA,
-    SUMMARY_SCHEMA, Snapshot, VerdictLevel,
+    SUMMARY_SCHEMA, Snapshot, Threshold, VerdictLevel,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use std::fs::{self, File};
@@ -40,7 +40,9 @@ impl StoredRun {
         let mut info: RunInfo =
             read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
         let ended: Option<RunSummary> = read_json(dir, SUMMARY_FILE, SUMMARY_SCHEMA)?;
-        let mut fold = RunFold::default();
+        let thresholds = info.thresholds.iter();
+        let thresholds = thresholds.filter_map(|text| Threshold::parse(text, None).ok());
+        let mut fold = RunFold::following(thresholds.collect(), info.model);
         let mut series = Series::default();
         let mut timeline = Timeline::default();
         let half_line = for_each_second(dir, |snapshot: Snapshot| {

@@ -386,6 +386,11 @@ impl Table {
                 "{mark}{blanks}{}  measured {measured}",
                 clip(&threshold.expr, room)
             ));
+            let when = words::threshold_when(threshold);
+            if !when.is_empty() {
+                let line = format!("           {when}");
+                self.line(&self.sgr.dim(&line));
+            }
         }
     }
 
