@@ -546,8 +546,10 @@ impl Dispatcher {
     }
 
     fn finish(&mut self) -> RunEnd {
-        // From here on nobody looks: the aggregator may wait for a slow disk.
+        // From here on nobody looks: the aggregator may wait for a slow disk. What came while the last worker left is heard.
+        let before = self.signals.asked;
         self.signals.hear();
+        self.killed |= self.signals.asked > before && self.signals.asked >= 2;
         self.signals.leave();
         self.notify(Notice::Finish);
         let fold = match self.aggregator.take().map(JoinHandle::join) {

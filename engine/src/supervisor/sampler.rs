@@ -37,10 +37,30 @@ pub struct Look {
 
 /// Whom it looks at.
 struct Sampled {
-    /// The supervisor and the workers, each once. Each is held open in /proc: who gets the number of one that died is not taken
-    /// for it.
-    processes: Vec<Process>,
+    /// The supervisor and the workers, each once.
+    members: Vec<Member>,
     cpus: Vec<u32>,
+}
+
+/// A process that is sampled: who gets the number of one that died is not taken for it. Its entry in /proc is not held open: the
+/// kernel clears that away when the process ends, with the supervisor waiting.
+struct Member {
+    pid: i32,
+    /// In ticks since the machine's start.
+    started: u64,
+}
+
+impl Member {
+    /// `None` for one that is gone.
+    fn of(pid: i32) -> Option<Member> {
+        let started = Process::new(pid).ok()?.stat().ok()?.starttime;
+        Some(Member { pid, started })
+    }
+
+    fn process(&self) -> Option<Process> {
+        let process = Process::new(self.pid).ok()?;
+        (process.stat().ok()?.starttime == self.started).then_some(process)
+    }
 }
 
 /// The thread, and what it saw last; it ends when this is dropped.
@@ -61,11 +81,7 @@ impl Sampler {
         pids.sort_unstable();
         pids.dedup();
         let sampled = Arc::new(Sampled {
-            // Who is gone already is nobody to look at.
-            processes: pids
-                .into_iter()
-                .filter_map(|pid| Process::new(pid).ok())
-                .collect(),
+            members: pids.into_iter().filter_map(Member::of).collect(),
             cpus: cpus.to_vec(),
         });
         let last = Arc::new(Mutex::new(sampled.look(None, false)));
@@ -107,16 +123,16 @@ impl Sampler {
 
 impl Sampled {
     fn look(&self, before: Option<&Look>, has_memory: bool) -> Look {
-        let processes = || self.processes.iter();
+        let processes: Vec<Process> = self.members.iter().filter_map(Member::process).collect();
         let memory_bytes: u64 = match has_memory {
-            true => processes().filter_map(proportional_set_bytes).sum(),
+            true => processes.iter().filter_map(proportional_set_bytes).sum(),
             false => before.map_or(0, |look| look.memory_bytes),
         };
         Look {
             at_ns: monotonic_ns(),
-            machine: MachineCounts::look(&self.processes, &self.cpus),
+            machine: MachineCounts::look(&processes, &self.cpus),
             memory_bytes,
-            descriptors: processes().filter_map(descriptors).sum(),
+            descriptors: processes.iter().filter_map(descriptors).sum(),
         }
     }
 }
@@ -150,6 +166,18 @@ fn descriptors(process: &Process) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_a_dead_process_s_number_is_not_taken_for_it() {
+        let own = Member::of(std::process::id() as i32).expect("it lives");
+        assert!(own.process().is_some());
+        let before = Member {
+            started: own.started - 1,
+            ..own
+        };
+        assert!(before.process().is_none());
+        assert!(Member::of(i32::MAX).is_none());
+    }
 
     #[test]
     fn a_look_on_demand_sees_this_process_and_leaves_out_who_is_gone() {

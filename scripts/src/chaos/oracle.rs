@@ -107,10 +107,9 @@ impl Judge<'_> {
         let is_calm = !self
             .schedule
             .has(|fault| matches!(fault, Fault::StopSupervisor { .. } | Fault::KillSupervisor));
-        // One more signal ends it while it writes reports, as the table of signals says.
-        let quit = signals.last().is_some_and(|(at_ms, signal)| {
-            *signal == Signal::SIGQUIT && self.while_running(*at_ms)
-        });
+        // One more signal ends it while it writes reports, as the table of signals says, and behind another one all may be done.
+        let quit =
+            matches!(signals.as_slice(), [(at_ms, Signal::SIGQUIT)] if self.while_running(*at_ms));
         if quit && is_calm && !self.has_lost_all() {
             self.holds(ended.status.code() == Some(130), || {
                 format!("SIGQUIT did not end it at once: {}", ended.status)
