@@ -437,6 +437,8 @@ pub enum FormatWord {
     Json,
     /// series.csv: one row a second
     Csv,
+    /// junit.xml: thresholds and verdict as test cases, for CI servers
+    Junit,
 }
 
 const VALIDATE_EXAMPLES: &str = "\
@@ -515,7 +517,7 @@ Nothing that is there already is written over.";
 const REPORT_EXAMPLES: &str = "\
 Examples:
   loadforge report results/shop-20261121T093000Z
-  loadforge report results/shop-20261121T093000Z --format html
+  loadforge report results/shop-20261121T093000Z --format html,junit
 
 A run that was killed can be reported too, up to its last whole second.
 The verdict is printed as ever and the exit code is 0; 3 and 4 are for `run`.";

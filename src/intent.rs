@@ -321,15 +321,18 @@ fn output(args: &RunArgs, told: &mut Told) -> Output {
     Output::Stdout
 }
 
-/// The formats as the reporter has them; none typed means all.
+/// The formats as the reporter has them, each once; none typed means the usual ones.
 pub fn formats(words: &[FormatWord]) -> Vec<Format> {
+    if words.is_empty() {
+        return Format::USUAL.to_vec();
+    }
     let typed = |format: &Format| {
-        words.is_empty()
-            || words.iter().any(|word| match word {
-                FormatWord::Html => *format == Format::Html,
-                FormatWord::Json => *format == Format::Json,
-                FormatWord::Csv => *format == Format::Csv,
-            })
+        words.iter().any(|word| match word {
+            FormatWord::Html => *format == Format::Html,
+            FormatWord::Json => *format == Format::Json,
+            FormatWord::Csv => *format == Format::Csv,
+            FormatWord::Junit => *format == Format::Junit,
+        })
     };
     Format::ALL.into_iter().filter(typed).collect()
 }

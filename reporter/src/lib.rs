@@ -1,13 +1,14 @@
 //! Shows a run to people and programs: the live terminal, the results directory, the HTML report.
 //!
 //! Everything here is made from `Snapshot`s and one `RunSummary` of `loadforge-analysis`; the engine is never seen.
-//! Read `report.rs` first, then `results/` (the directory), `html/` (the page) and `terminal/`.
+//! Read `report.rs` first, then `results/` (the directory), `html/` (the page), `junit.rs` and `terminal/`.
 
 #![forbid(unsafe_code)]
 
 mod direction;
 pub mod format;
 mod html;
+mod junit;
 mod preview;
 mod report;
 mod results;
@@ -19,13 +20,15 @@ mod words;
 #[cfg(test)]
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
+#[cfg(test)]
+mod sample_run;
 
 pub use html::{page, preview_html};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{
-    REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE, SUMMARY_FILE,
-    StoredRun,
+    JUNIT_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE,
+    SUMMARY_FILE, StoredRun,
 };
 pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};

@@ -3,6 +3,7 @@
 //! report made again is the report made first.
 
 use crate::html;
+use crate::junit;
 use crate::results::{ResultsDir, ResultsError, StoredRun};
 use crate::series::Series;
 use loadforge_analysis::{RunHistograms, RunInfo, RunSummary};
@@ -18,11 +19,13 @@ pub enum Format {
     Json,
     /// `series.csv`, for spreadsheets.
     Csv,
+    /// `junit.xml`, for CI servers.
+    Junit,
 }
 
 /// A format that does not exist.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a report format; the formats are html, json and csv")]
+#[error("\"{0}\" is not a report format; the formats are {all}", all = Format::words().join(", "))]
 pub struct UnknownFormat(String);
 
 /// Everything a report is made from.
@@ -53,6 +56,7 @@ pub fn write_all(
             Format::Html => html::page(report).and_then(|page| dir.write_report_html(&page)),
             Format::Json => dir.write_summary(report.summary),
             Format::Csv => dir.write_series_csv(),
+            Format::Junit => dir.write_junit(&junit::document(report)),
         };
         outcome = outcome.and(written);
     }
@@ -77,7 +81,10 @@ pub fn regenerate(dir: &Path, formats: &[Format]) -> Result<RunSummary, ResultsE
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 3] = [Format::Html, Format::Json, Format::Csv];
+    pub const ALL: [Format; 4] = [Format::Html, Format::Json, Format::Csv, Format::Junit];
+
+    /// What a run leaves when nobody says otherwise.
+    pub const USUAL: [Format; 3] = [Format::Html, Format::Json, Format::Csv];
 
     /// The word on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -85,7 +92,12 @@ impl Format {
             Format::Html => "html",
             Format::Json => "json",
             Format::Csv => "csv",
+            Format::Junit => "junit",
         }
+    }
+
+    fn words() -> Vec<&'static str> {
+        Format::ALL.iter().map(|format| format.as_str()).collect()
     }
 }
 

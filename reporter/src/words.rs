@@ -39,6 +39,15 @@ pub(crate) fn verdict_word(level: VerdictLevel) -> &'static str {
     }
 }
 
+/// How the run ended, as in `summary.json`.
+pub(crate) fn outcome_word(outcome: RunOutcome) -> &'static str {
+    match outcome {
+        RunOutcome::Completed => "completed",
+        RunOutcome::Interrupted => "interrupted",
+        RunOutcome::Aborted => "aborted",
+    }
+}
+
 /// How the run ended, in a few words.
 pub(crate) fn outcome_words(summary: &RunSummary) -> String {
     match summary.outcome {

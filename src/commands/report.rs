@@ -8,9 +8,10 @@ use std::io::IsTerminal;
 /// Writes the reports again and shows the final table.
 ///
 /// # Errors
-/// When the directory is not one of ours (bad input), cannot be read, or a report cannot be written.
+/// When the directory is not one of ours, is empty, damaged or of a newer version (bad input), cannot be read, or a report cannot be
+/// written.
 pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
-    let run = StoredRun::open(&args.dir).map_err(|error| told(&error))?;
+    let run = StoredRun::open(&args.dir).map_err(|error| unreadable(&error))?;
     let report = Report {
         info: run.info(),
         summary: run.summary(),
@@ -18,7 +19,8 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
         series: run.series(),
     };
     let dir = ResultsDir::existing(&args.dir);
-    write_all(&dir, &formats(&args.format), &report).map_err(|error| told(&error))?;
+    write_all(&dir, &formats(&args.format), &report)
+        .map_err(|error| CommandError::could_not_run(format!("error: {error}")))?;
     for notice in run.notices() {
         say!("note: {notice}");
     }
@@ -31,12 +33,12 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-fn told(error: &ResultsError) -> CommandError {
+/// A directory that holds no run, half of one, or one of a newer version is bad input; one that the system does not let us read
+/// is not. Nothing in it has been touched yet.
+fn unreadable(error: &ResultsError) -> CommandError {
     let text = format!("error: {error}");
     match error {
-        ResultsError::Foreign { .. } | ResultsError::NotADirectory { .. } => {
-            CommandError::bad_input(text)
-        }
-        _ => CommandError::could_not_run(text),
+        ResultsError::Read { .. } => CommandError::could_not_run(text),
+        _ => CommandError::bad_input(text),
     }
 }

@@ -27,6 +27,8 @@ pub const SUMMARY_FILE: &str = "summary.json";
 pub const SERIES_FILE: &str = "series.csv";
 /// The page for people.
 pub const REPORT_FILE: &str = "report.html";
+/// The test cases for CI servers.
+pub const JUNIT_FILE: &str = "junit.xml";
 
 /// Longest part of a directory's name that comes from the scenario's name.
 const MAX_NAME: usize = 60;
@@ -208,6 +210,7 @@ impl ResultsDir {
             SUMMARY_FILE,
             SERIES_FILE,
             REPORT_FILE,
+            JUNIT_FILE,
         ] {
             let _ = fs::remove_file(path.join(name));
             let _ = fs::remove_file(path.join(temporary_name(name)));
@@ -294,6 +297,14 @@ impl ResultsDir {
     /// When the file cannot be written.
     pub fn write_report_html(&self, page: &str) -> Result<(), ResultsError> {
         self.write_whole(REPORT_FILE, |file| file.write_all(page.as_bytes()))
+    }
+
+    /// Writes `junit.xml`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_junit(&self, xml: &str) -> Result<(), ResultsError> {
+        self.write_whole(JUNIT_FILE, |file| file.write_all(xml.as_bytes()))
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
