@@ -439,6 +439,8 @@ pub enum FormatWord {
     Csv,
     /// junit.xml: thresholds and verdict as test cases, for CI servers
     Junit,
+    /// latency.hlog: latencies over time, for HdrHistogram's own tools
+    Hlog,
 }
 
 const VALIDATE_EXAMPLES: &str = "\

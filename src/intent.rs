@@ -332,6 +332,7 @@ pub fn formats(words: &[FormatWord]) -> Vec<Format> {
             FormatWord::Json => *format == Format::Json,
             FormatWord::Csv => *format == Format::Csv,
             FormatWord::Junit => *format == Format::Junit,
+            FormatWord::Hlog => *format == Format::Hlog,
         })
     };
     Format::ALL.into_iter().filter(typed).collect()

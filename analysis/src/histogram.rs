@@ -172,7 +172,7 @@ impl LatencyHistogram {
     }
 
     /// The counts, if there are any.
-    fn filled(&self) -> Option<&Histogram<u64>> {
+    pub(crate) fn filled(&self) -> Option<&Histogram<u64>> {
         self.counts.as_ref().filter(|counts| !counts.is_empty())
     }
 }

@@ -10,6 +10,7 @@ mod conservation;
 mod fold;
 mod groups;
 mod histogram;
+mod interval_log;
 mod metrics;
 mod run_info;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod window;
 pub use fold::{RunFacts, RunFold};
 pub use groups::{GroupRow, GroupSummary, GroupWindow, MAX_GROUPS};
 pub use histogram::LatencyHistogram;
+pub use interval_log::IntervalLog;
 pub use metrics::{
     MAX_METRICS, MetricFigures, MetricRow, MetricSummary, MetricTally, MetricWindow,
 };

@@ -27,8 +27,8 @@ pub use html::{page, preview_html};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{
-    JUNIT_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE,
-    SUMMARY_FILE, StoredRun,
+    HLOG_FILE, JUNIT_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE,
+    SNAPSHOTS_FILE, SUMMARY_FILE, StoredRun,
 };
 pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};

@@ -21,6 +21,8 @@ pub enum Format {
     Csv,
     /// `junit.xml`, for CI servers.
     Junit,
+    /// `latency.hlog`, for HdrHistogram's own tools.
+    Hlog,
 }
 
 /// A format that does not exist.
@@ -57,6 +59,7 @@ pub fn write_all(
             Format::Json => dir.write_summary(report.summary),
             Format::Csv => dir.write_series_csv(),
             Format::Junit => dir.write_junit(&junit::document(report)),
+            Format::Hlog => dir.write_latency_log(report.info, report.summary.duration_s),
         };
         outcome = outcome.and(written);
     }
@@ -81,7 +84,13 @@ pub fn regenerate(dir: &Path, formats: &[Format]) -> Result<RunSummary, ResultsE
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 4] = [Format::Html, Format::Json, Format::Csv, Format::Junit];
+    pub const ALL: [Format; 5] = [
+        Format::Html,
+        Format::Json,
+        Format::Csv,
+        Format::Junit,
+        Format::Hlog,
+    ];
 
     /// What a run leaves when nobody says otherwise.
     pub const USUAL: [Format; 3] = [Format::Html, Format::Json, Format::Csv];
@@ -93,6 +102,7 @@ impl Format {
             Format::Json => "json",
             Format::Csv => "csv",
             Format::Junit => "junit",
+            Format::Hlog => "hlog",
         }
     }
 

@@ -1,8 +1,9 @@
 //! A run's results directory: made before the first request, filled while the run goes on, complete at its end.
-//! Neighbours: `stored.rs` reads one again with `timeline.rs`, `series_csv.rs` writes its table, `report.rs` decides which files it gets.
+//! Neighbours: `stored.rs` reads one again with `timeline.rs`, `series_csv.rs` writes its table, `latency_log.rs` its histograms, `report.rs` decides which files it gets.
 //! Invariant: every file but `snapshots.jsonl` is written whole or not at all (a temporary file, then a rename);
 //! `snapshots.jsonl` only ever grows by whole lines, save the last one of a run that was killed.
 
+mod latency_log;
 mod series_csv;
 mod stored;
 mod timeline;
@@ -29,6 +30,8 @@ pub const SERIES_FILE: &str = "series.csv";
 pub const REPORT_FILE: &str = "report.html";
 /// The test cases for CI servers.
 pub const JUNIT_FILE: &str = "junit.xml";
+/// The latencies for HdrHistogram's tools.
+pub const HLOG_FILE: &str = "latency.hlog";
 
 /// Longest part of a directory's name that comes from the scenario's name.
 const MAX_NAME: usize = 60;
@@ -211,6 +214,7 @@ impl ResultsDir {
             SERIES_FILE,
             REPORT_FILE,
             JUNIT_FILE,
+            HLOG_FILE,
         ] {
             let _ = fs::remove_file(path.join(name));
             let _ = fs::remove_file(path.join(temporary_name(name)));
@@ -305,6 +309,14 @@ impl ResultsDir {
     /// When the file cannot be written.
     pub fn write_junit(&self, xml: &str) -> Result<(), ResultsError> {
         self.write_whole(JUNIT_FILE, |file| file.write_all(xml.as_bytes()))
+    }
+
+    /// Writes `latency.hlog` from `snapshots.jsonl`, in longer stretches where the run took long.
+    ///
+    /// # Errors
+    /// When `snapshots.jsonl` cannot be read or the log cannot be written.
+    pub fn write_latency_log(&self, info: &RunInfo, duration_s: f64) -> Result<(), ResultsError> {
+        latency_log::write(self, info, duration_s)
     }
 
     fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), ResultsError> {
