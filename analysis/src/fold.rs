@@ -252,11 +252,7 @@ impl RunFold {
             Ok(threshold) => ThresholdCourse::new(threshold, summary.model).result(summary),
             Err(_) => ThresholdResult {
                 expr: text.to_owned(),
-                actual: None,
-                passed: false,
-                broke_at_s: None,
-                windows: None,
-                ended_run: false,
+                ..ThresholdResult::default()
             },
         }
     }

@@ -336,7 +336,7 @@ impl GeneratorSummary {
 }
 
 /// A threshold with what was measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdResult {
     /// As it was written, the endpoint included.
     pub expr: String,

@@ -113,7 +113,11 @@ fn threshold_case(threshold: &ThresholdResult) -> TestCase {
     let status = if threshold.passed {
         TestCaseStatus::success()
     } else {
-        let message = format!("{expr} is not met: measured {measured}");
+        let when = match words::threshold_when(threshold) {
+            when if when.is_empty() => when,
+            when => format!(", {when}"),
+        };
+        let message = format!("{expr} is not met: measured {measured}{when}");
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_type("threshold").set_message(&message);
         status.set_description(&message);
@@ -124,6 +128,9 @@ fn threshold_case(threshold: &ThresholdResult) -> TestCase {
     let actual = threshold.actual.map(|actual| actual.to_string());
     case.add_property(("actual", actual.as_deref().unwrap_or(format::NONE)));
     case.add_property(("measured", measured.as_str()));
+    if let Some(broke_at_s) = threshold.broke_at_s {
+        case.add_property(("broke_at_s", broke_at_s.to_string().as_str()));
+    }
     case
 }
 

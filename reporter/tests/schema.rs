@@ -3,7 +3,7 @@
 #[path = "fixture/mod.rs"]
 mod fixture;
 
-use loadforge_analysis::{RunFacts, RunFold, RunInfo, RunOutcome, RunSummary, Snapshot};
+use loadforge_analysis::{RunFacts, RunFold, RunInfo, RunOutcome, RunSummary, Snapshot, Threshold};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,7 +16,13 @@ fn schema(name: &str) -> Value {
 }
 
 fn summary_of(info: &RunInfo, snapshots: &[Snapshot], outcome: RunOutcome) -> RunSummary {
-    let mut fold = RunFold::default();
+    let mut info = info.clone();
+    info.thresholds
+        .push("p99 < 1us over 10s abort after 20s".to_owned());
+    let info = &info;
+    let thresholds = info.thresholds.iter();
+    let thresholds = thresholds.map(|text| Threshold::parse(text, None).unwrap());
+    let mut fold = RunFold::following(thresholds.collect(), info.model);
     snapshots.iter().for_each(|snapshot| fold.add(snapshot));
     fold.finish(RunFacts { info, outcome })
 }
@@ -136,8 +142,9 @@ fn a_spoilt_summary_is_not_valid() {
     }
 }
 
-/// Follows a reference within the schema.
+/// Follows a reference within the schema; of what may be missing, the first form is the one with fields.
 fn resolved<'s>(root: &'s Value, part: &'s Value) -> &'s Value {
+    let part = part.pointer("/anyOf/0").unwrap_or(part);
     match part.get("$ref").and_then(Value::as_str) {
         Some(place) => root.pointer(place.trim_start_matches('#')).unwrap(),
         None => part,

@@ -41,16 +41,19 @@ fn each_threshold_is_a_case_and_a_missed_one_tells_what_was_measured() {
             expr: "p99 < 500ms".to_owned(),
             actual: Some(184.25),
             passed: true,
+            ..ThresholdResult::default()
         },
         ThresholdResult {
             expr: "p95 < 80ms".to_owned(),
             actual: Some(92.0),
             passed: false,
+            ..ThresholdResult::default()
         },
         ThresholdResult {
             expr: "p99 < 1s@never".to_owned(),
             actual: None,
             passed: false,
+            ..ThresholdResult::default()
         },
     ];
     let suite = read(&run);
@@ -146,6 +149,7 @@ fn no_name_can_break_the_file() {
         expr: hostile,
         actual: None,
         passed: false,
+        ..ThresholdResult::default()
     }];
     let xml = document(&run.report());
     let forbidden =
