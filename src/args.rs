@@ -437,6 +437,8 @@ pub enum FormatWord {
     Json,
     /// series.csv: one row a second
     Csv,
+    /// report.pdf: a few pages for paper
+    Pdf,
     /// junit.xml: thresholds and verdict as test cases, for CI servers
     Junit,
     /// latency.hlog: latencies over time, for HdrHistogram's own tools

@@ -331,6 +331,7 @@ pub fn formats(words: &[FormatWord]) -> Vec<Format> {
             FormatWord::Html => *format == Format::Html,
             FormatWord::Json => *format == Format::Json,
             FormatWord::Csv => *format == Format::Csv,
+            FormatWord::Pdf => *format == Format::Pdf,
             FormatWord::Junit => *format == Format::Junit,
             FormatWord::Hlog => *format == Format::Hlog,
         })

@@ -1,7 +1,7 @@
 //! Shows a run to people and programs: the live terminal, the results directory, the HTML report.
 //!
 //! Everything here is made from `Snapshot`s and one `RunSummary` of `loadforge-analysis`; the engine is never seen.
-//! Read `report.rs` first, then `results/` (the directory), `html/` (the page), `junit.rs` and `terminal/`.
+//! Read `report.rs` first, then `results/` (the directory), `html/` (the page), `pdf/`, `junit.rs` and `terminal/`.
 
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod direction;
 pub mod format;
 mod html;
 mod junit;
+mod pdf;
 mod preview;
 mod report;
 mod results;
@@ -27,7 +28,7 @@ pub use html::{page, preview_html};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{
-    HLOG_FILE, JUNIT_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE,
+    HLOG_FILE, JUNIT_FILE, PDF_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE,
     SNAPSHOTS_FILE, SUMMARY_FILE, StoredRun,
 };
 pub use seconds::SecondCounts;

@@ -4,6 +4,7 @@
 
 use crate::html;
 use crate::junit;
+use crate::pdf;
 use crate::results::{ResultsDir, ResultsError, StoredRun};
 use crate::series::Series;
 use loadforge_analysis::{RunHistograms, RunInfo, RunSummary};
@@ -19,6 +20,8 @@ pub enum Format {
     Json,
     /// `series.csv`, for spreadsheets.
     Csv,
+    /// `report.pdf`, for paper.
+    Pdf,
     /// `junit.xml`, for CI servers.
     Junit,
     /// `latency.hlog`, for HdrHistogram's own tools.
@@ -58,6 +61,7 @@ pub fn write_all(
             Format::Html => html::page(report).and_then(|page| dir.write_report_html(&page)),
             Format::Json => dir.write_summary(report.summary),
             Format::Csv => dir.write_series_csv(),
+            Format::Pdf => dir.write_report_pdf(&pdf::document(report)),
             Format::Junit => dir.write_junit(&junit::document(report)),
             Format::Hlog => dir.write_latency_log(report.info, report.summary.duration_s),
         };
@@ -84,10 +88,11 @@ pub fn regenerate(dir: &Path, formats: &[Format]) -> Result<RunSummary, ResultsE
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 5] = [
+    pub const ALL: [Format; 6] = [
         Format::Html,
         Format::Json,
         Format::Csv,
+        Format::Pdf,
         Format::Junit,
         Format::Hlog,
     ];
@@ -101,6 +106,7 @@ impl Format {
             Format::Html => "html",
             Format::Json => "json",
             Format::Csv => "csv",
+            Format::Pdf => "pdf",
             Format::Junit => "junit",
             Format::Hlog => "hlog",
         }

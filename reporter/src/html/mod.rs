@@ -10,6 +10,7 @@ mod preview;
 mod tables;
 
 pub use preview::preview_html;
+pub(crate) use tables::{Card, cards, started_words};
 
 use crate::direction::{in_one_direction, turns_text};
 use crate::report::Report;

@@ -67,12 +67,13 @@ struct VerdictView {
     reasons: Vec<String>,
 }
 
+/// A figure with its label and what it means; the PDF shows the same ones.
 #[derive(Serialize)]
-struct Card {
-    label: &'static str,
-    value: String,
-    note: String,
-    bad: bool,
+pub(crate) struct Card {
+    pub(crate) label: &'static str,
+    pub(crate) value: String,
+    pub(crate) note: String,
+    pub(crate) bad: bool,
 }
 
 #[derive(Serialize)]
@@ -212,7 +213,8 @@ impl VerdictView {
     }
 }
 
-fn cards(summary: &RunSummary) -> Vec<Card> {
+/// The main figures of a run.
+pub(crate) fn cards(summary: &RunSummary) -> Vec<Card> {
     let requests = &summary.requests;
     let done = summary.measured.done;
     let response = &summary.response_ms;
@@ -476,7 +478,8 @@ fn second_row(point: &SeriesPoint) -> SecondRow {
     }
 }
 
-fn started_words(started_at: &str) -> String {
+/// When a run began, as people write it.
+pub(crate) fn started_words(started_at: &str) -> String {
     match started_at.parse::<Timestamp>() {
         Ok(time) => time.strftime("%-d %B %Y, %H:%M:%S UTC").to_string(),
         Err(_) => started_at.to_owned(),

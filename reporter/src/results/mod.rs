@@ -28,6 +28,8 @@ pub const SUMMARY_FILE: &str = "summary.json";
 pub const SERIES_FILE: &str = "series.csv";
 /// The page for people.
 pub const REPORT_FILE: &str = "report.html";
+/// The pages for paper.
+pub const PDF_FILE: &str = "report.pdf";
 /// The test cases for CI servers.
 pub const JUNIT_FILE: &str = "junit.xml";
 /// The latencies for HdrHistogram's tools.
@@ -213,6 +215,7 @@ impl ResultsDir {
             SUMMARY_FILE,
             SERIES_FILE,
             REPORT_FILE,
+            PDF_FILE,
             JUNIT_FILE,
             HLOG_FILE,
         ] {
@@ -301,6 +304,14 @@ impl ResultsDir {
     /// When the file cannot be written.
     pub fn write_report_html(&self, page: &str) -> Result<(), ResultsError> {
         self.write_whole(REPORT_FILE, |file| file.write_all(page.as_bytes()))
+    }
+
+    /// Writes `report.pdf`.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_report_pdf(&self, document: &[u8]) -> Result<(), ResultsError> {
+        self.write_whole(PDF_FILE, |file| file.write_all(document))
     }
 
     /// Writes `junit.xml`.
