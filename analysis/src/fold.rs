@@ -5,6 +5,8 @@
 //! counts of requests and in its own phase, and in no other figure.
 
 mod generator;
+mod onset;
+mod peak;
 mod phases;
 
 use crate::{
@@ -20,6 +22,8 @@ use crate::{
 };
 use generator::{GeneratorFold, WorkerFold};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
+use onset::{LoadLevel, OnsetFold};
+use peak::PeakFold;
 use phases::{MeasuredFold, PhaseFold};
 use std::collections::BTreeMap;
 
@@ -54,6 +58,10 @@ pub struct RunFold {
     /// Measured arrivals not sent, by scenario.
     not_sent_of: BTreeMap<u8, u64>,
     phases: Vec<PhaseFold>,
+    /// Whether the plan has asked for a rate so far.
+    is_open: bool,
+    peak: PeakFold,
+    onset: OnsetFold,
     generator: GeneratorFold,
     thresholds: Vec<ThresholdCourse>,
 }
@@ -101,6 +109,7 @@ impl RunFold {
         add_counts(&mut self.counts, &snapshot.requests);
         if measured {
             self.add_figures(snapshot);
+            self.add_load(snapshot);
         }
         for course in &mut self.thresholds {
             course.add(snapshot, measured);
@@ -140,6 +149,18 @@ impl RunFold {
             .metrics
             .iter()
             .for_each(|metric| self.metrics.add(metric));
+    }
+
+    /// Adds the second to what goes by the load. Of a plan that asks for a rate, seconds before its first arrival say nothing.
+    fn add_load(&mut self, snapshot: &Snapshot) {
+        if snapshot.users.target_rate > 0.0 && !self.is_open {
+            self.is_open = true;
+            self.peak.clear();
+            self.onset.clear();
+        }
+        let load = LoadLevel::of(snapshot, self.is_open);
+        self.peak.add(snapshot, load);
+        self.onset.add(snapshot, load);
     }
 
     /// The latencies of all measured requests so far.
@@ -184,6 +205,8 @@ impl RunFold {
             measured,
             errors: self.error_list(),
             status: self.status.clone(),
+            peak: self.peak.summary(),
+            onset: self.onset.summary(),
             users: UserPeaks {
                 peak: self.peak_users,
                 target_peak: info.target_peak,

@@ -35,9 +35,9 @@ pub use snapshot::{
     SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
 };
 pub use summary::{
-    EndpointSummary, GeneratorSummary, LoadModel, MeasuredSummary, Percentiles, PhaseSummary,
-    RateSummary, RequestTotals, RunHistograms, RunOutcome, RunSummary, SUMMARY_SCHEMA,
-    ThresholdResult, UserPeaks, Verdict, VerdictLevel, WindowsResult, method_word,
+    EndpointSummary, GeneratorSummary, LoadModel, MeasuredSummary, OnsetSummary, PeakSummary,
+    Percentiles, PhaseSummary, RateSummary, RequestTotals, RunHistograms, RunOutcome, RunSummary,
+    SUMMARY_SCHEMA, ThresholdResult, UserPeaks, Verdict, VerdictLevel, WindowsResult, method_word,
 };
 pub use threshold::{Threshold, ThresholdError, condition};
 pub use values::ValueHistogram;

@@ -102,6 +102,12 @@ pub struct RunSummary {
     /// Each phase of the plan by itself, in the order of time; none when the plan has none.
     #[serde(default)]
     pub phases: Vec<PhaseSummary>,
+    /// The part of the measured time with the highest load; `None` when nothing was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak: Option<PeakSummary>,
+    /// When errors began to stay; `None` when they did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onset: Option<OnsetSummary>,
     /// Users at their peak.
     pub users: UserPeaks,
     /// The generator's own figures.
@@ -208,6 +214,34 @@ pub struct PhaseSummary {
     pub service_ms: Percentiles,
     /// Lag in ms.
     pub lag_ms: Percentiles,
+}
+
+/// The measured seconds of the highest load: those within 2.5 % of it, and some up to 5 % below.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeakSummary {
+    /// Most users at work.
+    pub users: u64,
+    /// Most arrivals a second that the plan asked for; 0 in the closed model.
+    pub rate_per_s: f64,
+    /// How long all of it lasted, in seconds.
+    pub seconds: f64,
+    /// Requests done in it.
+    pub done: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// Response time in ms.
+    pub response_ms: Percentiles,
+}
+
+/// When errors began to stay: from here on more than 1 % of the requests failed, for as long as the load was not lower.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnsetSummary {
+    /// Seconds since the start of the run.
+    pub at_s: f64,
+    /// Users at work at that moment.
+    pub users: u64,
+    /// Arrivals a second that the plan asked for at that moment; 0 in the closed model.
+    pub rate_per_s: f64,
 }
 
 /// The figures of one latency in ms; all 0 when there was no sample.
