@@ -15,7 +15,8 @@
       return getComputedStyle(probe).color;
     }
     if (Array.isArray(value)) {
-      return typeof value[0] === "object" && value[0] !== null ? value.map(coloured) : value;
+      const isStop = value.length === 2 && typeof value[0] === "number" && typeof value[1] === "string"; // of a colour scale
+      return isStop || (typeof value[0] === "object" && value[0] !== null) ? value.map(coloured) : value;
     }
     if (value !== null && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, coloured(inner)]));
@@ -60,8 +61,11 @@
     const logAxis = logarithmic.get(plot.id);
     if (logAxis) {
       layout[logAxis].type = "log";
-      layout[logAxis].dtick = "D2"; // 1, 2, 5, 10, …
       delete layout[logAxis].rangemode;
+      delete layout[logAxis].range;
+    }
+    for (const axis of [layout.xaxis, layout.yaxis]) {
+      if (axis.type === "log" && !axis.tickvals) axis.dtick = "D2"; // 1, 2, 5, 10, …
     }
     const range = drawn.get(plot.id);
     if (range) layout.xaxis.range = range;
@@ -80,8 +84,28 @@
     return layout;
   }
 
+  // The heat map comes as plain counts. They are coloured by their order of magnitude; a cell without any is left open.
+  function heat(trace) {
+    const most = Math.max(...trace.z.map((row) => Math.max(...row)));
+    const powers = Array.from({ length: Math.floor(Math.log10(most)) + 1 }, (_, power) => power);
+    const number = new Intl.NumberFormat("en");
+    return {
+      ...trace,
+      z: trace.z.map((row) => row.map((count) => (count ? Math.log10(count) : null))),
+      zmin: 0,
+      zmax: Math.max(Math.log10(most), 1),
+      text: trace.z.map((row, at) => row.map((count) => `${trace.text[at]}: ${number.format(count)} request${count === 1 ? "" : "s"}`)),
+      hovertemplate: "%{x}<br>%{text}<extra></extra>",
+      colorbar: { ...trace.colorbar, tickvals: powers, ticktext: powers.map((power) => number.format(10 ** power)) },
+    };
+  }
+
+  function dataOf(plot) {
+    return coloured(plot.data).map((trace) => (trace.type === "heatmap" ? heat(trace) : trace));
+  }
+
   function draw(plot, width) {
-    return window.Plotly.react(plot.id, coloured(plot.data), layoutOf(plot, width), config);
+    return window.Plotly.react(plot.id, dataOf(plot), layoutOf(plot, width), config);
   }
 
   // Time axes are zoomed together.
@@ -178,6 +202,8 @@
     heads.forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
+      const term = head.querySelector(".term");
+      if (term) button.dataset.term = term.dataset.term; // a button within a button there must not be
       button.textContent = head.textContent;
       head.replaceChildren(button);
       button.addEventListener("click", () => {
@@ -195,7 +221,98 @@
         table.tBodies[0].append(...rows);
       });
     });
+    addFilter(table);
   }
+
+  // A field above a table that leaves the rows with all of its words. On paper all rows are there: page.css.
+  function addFilter(table) {
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length < 2) return;
+    const texts = rows.map((row) => [...row.cells].map((cell) => cell.textContent).join(" ").toLowerCase());
+    const label = document.createElement("label");
+    const field = document.createElement("input");
+    field.type = "search";
+    field.autocomplete = "off";
+    field.setAttribute("aria-label", `Filter: ${table.caption.textContent}`);
+    label.append("Filter ", field);
+    const shown = document.createElement("span");
+    shown.setAttribute("role", "status"); // told to those who cannot see the rows go
+    const tell = (count) => { shown.textContent = `${count} of ${rows.length} shown`; };
+    field.addEventListener("input", () => {
+      const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      rows.forEach((row, at) => {
+        const stays = words.every((word) => texts[at].includes(word));
+        row.classList.toggle("filtered", !stays);
+        count += stays;
+      });
+      tell(count);
+    });
+    tell(rows.length);
+    const bar = document.createElement("div");
+    bar.className = "filter";
+    bar.append(label, shown);
+    table.before(bar);
+  }
+
+  // Words of the glossary explain themselves where they stand: under the pointer, with the focus, at a tap. The pointer may
+  // rest on what is shown, and Escape takes it away (WCAG 1.4.13). Screen readers get it as the description of the word.
+  const tip = document.createElement("div");
+  tip.id = "tip";
+  tip.setAttribute("role", "tooltip");
+  tip.hidden = true;
+  document.querySelector("main").append(tip);
+  let leaving;
+  function hideTip() {
+    clearTimeout(leaving);
+    tip.hidden = true;
+  }
+  function hideTipSoon() {
+    clearTimeout(leaving);
+    leaving = setTimeout(hideTip, 250); // time for the pointer to get there
+  }
+  function showTip(trigger, meaning) {
+    clearTimeout(leaving);
+    tip.textContent = meaning;
+    tip.hidden = false;
+    const [word, box, edge] = [trigger.getBoundingClientRect(), tip.getBoundingClientRect(), 8];
+    const left = Math.max(edge, Math.min(word.left, root.clientWidth - box.width - edge));
+    const fitsBelow = word.bottom + box.height + edge < window.innerHeight;
+    const top = fitsBelow ? word.bottom + 4 : word.top - box.height - 4;
+    tip.style.left = `${left + window.scrollX}px`;
+    tip.style.top = `${top + window.scrollY}px`;
+  }
+  tip.addEventListener("mouseenter", () => clearTimeout(leaving));
+  tip.addEventListener("mouseleave", hideTipSoon);
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+
+  function explain(trigger) {
+    const entry = document.getElementById(`glossary-${trigger.dataset.term}`);
+    if (!entry) return;
+    trigger.setAttribute("aria-describedby", entry.id);
+    const show = () => showTip(trigger, entry.textContent);
+    for (const event of ["mouseenter", "focus", "click"]) trigger.addEventListener(event, show);
+    trigger.addEventListener("mouseleave", hideTipSoon);
+    trigger.addEventListener("blur", hideTip);
+  }
+  const explained = new Map(); // table to words: once is enough in each, else every percentile would be a stop of the Tab key
+  for (const word of document.querySelectorAll("span.term")) {
+    const { term } = word.dataset;
+    const table = word.closest("table");
+    const before = explained.get(table) || explained.set(table, new Set()).get(table);
+    if (table && before.has(term)) {
+      word.replaceWith(...word.childNodes);
+      continue;
+    }
+    before.add(term);
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "term";
+    button.dataset.term = term;
+    button.append(...word.childNodes);
+    word.replaceWith(button);
+  }
+  document.querySelectorAll("button[data-term]").forEach(explain);
 
   start().catch((error) => {
     console.error(error);

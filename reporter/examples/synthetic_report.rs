@@ -1,6 +1,7 @@
 //! Writes a results directory of a synthetic run, to look at the report without a load test:
 //! `cargo run -p loadforge-reporter --example synthetic_report -- DIR [kind]`, where kind is `shop` (the default), `wide`
 //! (10 minutes, 20 endpoints), `phased` (arrivals, with warm-up and cool-down), `idle` (no request at all), `killed` or `hostile` (names that try to break the page).
+//! `-- DIR timed SECONDS` times the reports of a run of ten endpoints and prints the size of the page.
 
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
@@ -19,6 +20,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let parent = arguments.first().map_or("results", String::as_str);
     let kind = arguments.get(1).map_or("shop", String::as_str);
+    if kind == "timed" {
+        let seconds = arguments.get(2).ok_or("how many seconds?")?;
+        return timed(Path::new(parent), seconds.parse()?);
+    }
     let snapshots: Vec<Snapshot> = match kind {
         "wide" => fixture::wide_snapshots(20, 600),
         "phased" => fixture::phased_snapshots(180),
@@ -80,5 +85,47 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{}",
         final_table(&summary, stored.histograms(), Some(dir.path()), colour)
     );
+    Ok(())
+}
+
+/// Makes a run second by second, as a live one comes, then its reports, and prints how long each part took.
+fn timed(parent: &Path, seconds: usize) -> Result<(), Box<dyn Error>> {
+    let mut info = fixture::run_info();
+    info.duration_s = seconds as f64;
+    let mut dir = ResultsDir::create(parent, &info.name, info.started_at.parse()?)?;
+    dir.write_run_info(&info)?;
+    let (mut fold, mut series) = (RunFold::default(), Series::default());
+    for snapshot in fixture::seconds_of(&fixture::many_endpoints(10), seconds, 1.0) {
+        dir.append(&snapshot);
+        fold.add(&snapshot);
+        series.add(&snapshot);
+    }
+    let begun = Instant::now();
+    let summary = fold.finish(RunFacts {
+        info: &info,
+        outcome: RunOutcome::Completed,
+    });
+    let report = Report {
+        info: &info,
+        summary: &summary,
+        histograms: fold.histograms(),
+        series: &series,
+    };
+    for format in Format::ALL {
+        let part = Instant::now();
+        write_all(&dir, &[format], &report)?;
+        println!("{:?}: {:.2} s", format, part.elapsed().as_secs_f64());
+    }
+    println!(
+        "at the end of the run: {:.2} s",
+        begun.elapsed().as_secs_f64()
+    );
+    let begun = Instant::now();
+    regenerate(dir.path(), &Format::ALL)?;
+    println!("loadforge report: {:.2} s", begun.elapsed().as_secs_f64());
+    for name in ["report.html", "snapshots.jsonl"] {
+        let size = std::fs::metadata(dir.path().join(name))?.len();
+        println!("{name}: {:.2} MB", size as f64 / 1e6);
+    }
     Ok(())
 }

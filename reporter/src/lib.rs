@@ -7,6 +7,8 @@
 
 mod direction;
 pub mod format;
+mod headline;
+mod heat_map;
 mod html;
 mod junit;
 mod pdf;

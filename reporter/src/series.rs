@@ -4,6 +4,7 @@
 //! Invariant: never more than `MAX_POINTS` points, whatever the run's length. When a point covers several seconds, its
 //! counts are sums, and of each percentile it keeps the lowest and the highest second: percentiles are never averaged.
 
+use crate::heat_map::HeatMap;
 use crate::seconds::SecondCounts;
 use loadforge_analysis::{Event, LatencyHistogram, Snapshot, UserCounts};
 use loadforge_scenarios::ErrorKind;
@@ -23,6 +24,7 @@ pub struct Series {
     offered: SecondCounts,
     sent: SecondCounts,
     not_sent: SecondCounts,
+    heat_map: HeatMap,
     /// Windows in each point but the last.
     windows_per_point: u32,
     max_points: usize,
@@ -53,6 +55,8 @@ pub struct SeriesPoint {
     pub errors: BTreeMap<ErrorKind, u64>,
     /// Response time; `None` when no request was done.
     pub response: Option<Quantiles>,
+    /// Service time; `None` when no request was done.
+    pub service: Option<Quantiles>,
     /// Highest p99 of the lag in ms, over the windows that had requests.
     pub lag_p99_ms: Option<f64>,
     /// By worker: highest CPU in percent of one CPU, spinning left out.
@@ -106,6 +110,8 @@ impl Series {
         self.offered.add(&snapshot.offered_at);
         self.sent.add(&snapshot.sent_at);
         self.not_sent.add(&snapshot.not_sent_at);
+        let from_s = snapshot.at_s - snapshot.length_s;
+        self.heat_map.add(from_s, &snapshot.latency.response);
         match self.points.last_mut() {
             Some(last) if last.windows < self.windows_per_point => last.merge(point),
             _ => self.points.push(point),
@@ -139,6 +145,11 @@ impl Series {
         &self.not_sent
     }
 
+    /// Requests by the time they were done and how long they took.
+    pub(crate) fn heat_map(&self) -> &HeatMap {
+        &self.heat_map
+    }
+
     /// The first events of the run.
     pub fn events(&self) -> &[Event] {
         &self.events
@@ -170,6 +181,7 @@ impl Series {
             offered: SecondCounts::with_most(max_points),
             sent: SecondCounts::with_most(max_points),
             not_sent: SecondCounts::with_most(max_points),
+            heat_map: HeatMap::default(),
             windows_per_point: 1,
             max_points,
         }
@@ -210,6 +222,7 @@ impl SeriesPoint {
             bytes_out: snapshot.requests.bytes_out,
             errors,
             response: Quantiles::of(&snapshot.latency.response),
+            service: Quantiles::of(&snapshot.latency.service),
             lag_p99_ms: (!lag.is_empty()).then(|| lag.quantile_ms(0.99)),
             cpu_percent: snapshot.generator.cpu_percent.clone(),
             spin_percent: snapshot.generator.spin_percent.clone(),
@@ -238,10 +251,8 @@ impl SeriesPoint {
         for (kind, count) in next.errors {
             *self.errors.entry(kind).or_default() += count;
         }
-        self.response = match (self.response, next.response) {
-            (Some(mine), Some(theirs)) => Some(mine.merged(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
+        self.response = merged(self.response, next.response);
+        self.service = merged(self.service, next.service);
         self.lag_p99_ms = match (self.lag_p99_ms, next.lag_p99_ms) {
             (Some(mine), Some(theirs)) => Some(mine.max(theirs)),
             (mine, theirs) => mine.or(theirs),
@@ -283,6 +294,13 @@ impl Spread {
             low: self.low.min(other.low),
             high: self.high.max(other.high),
         }
+    }
+}
+
+fn merged(mine: Option<Quantiles>, theirs: Option<Quantiles>) -> Option<Quantiles> {
+    match (mine, theirs) {
+        (Some(mine), Some(theirs)) => Some(mine.merged(theirs)),
+        (mine, theirs) => mine.or(theirs),
     }
 }
 

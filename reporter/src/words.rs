@@ -202,7 +202,7 @@ pub(crate) fn users_note(summary: &RunSummary) -> String {
 }
 
 /// A line never breaks between a figure and its unit.
-fn keep_together(sentence: &str) -> String {
+pub(crate) fn keep_together(sentence: &str) -> String {
     const NO_BREAK: char = '\u{a0}';
     let mut kept = String::with_capacity(sentence.len());
     for word in sentence.split(' ') {

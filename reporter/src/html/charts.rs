@@ -4,12 +4,14 @@
 
 mod axes;
 mod generator;
+mod heat_map;
 mod latency;
 mod planned;
 
 pub(super) use axes::event_mark;
 pub(super) use generator::{cpu, disturbances, lag, resources};
-pub(super) use latency::{distribution, endpoints, groups, response};
+pub(super) use heat_map::heat_map;
+pub(super) use latency::{distribution, endpoints, groups, response, service};
 pub(super) use planned::planned;
 
 use crate::format;

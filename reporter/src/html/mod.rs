@@ -4,6 +4,7 @@
 //! `script_json`; the page forbids itself every connection (its Content-Security-Policy); equal runs give equal bytes.
 
 mod charts;
+mod glossary;
 mod own_figures;
 mod pairs;
 mod preview;
@@ -36,6 +37,8 @@ const CHART_LIBRARY: &[u8] = include_bytes!("../../assets/plotly-cartesian-3.0.1
 struct Charts {
     throughput: Chart,
     response: Chart,
+    service: Chart,
+    heat_map: Chart,
     distribution: Chart,
     endpoints: Chart,
     groups: Chart,
@@ -62,6 +65,8 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
     let charts = Charts {
         throughput: charts::throughput(report),
         response: charts::response(report),
+        service: charts::service(report),
+        heat_map: charts::heat_map(report),
         distribution: charts::distribution(report),
         endpoints: charts::endpoints(report),
         groups: charts::groups(report),
@@ -93,6 +98,7 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("explained", glossary::explained);
     environment.set_formatter(|out, state, value| match value.as_str() {
         Some(text) if !value.is_safe() && text.contains(turns_text) => {
             escape_formatter(out, state, &Value::from(in_one_direction(text)))
@@ -115,6 +121,8 @@ impl Charts {
         let all = [
             &self.throughput,
             &self.response,
+            &self.service,
+            &self.heat_map,
             &self.distribution,
             &self.endpoints,
             &self.groups,

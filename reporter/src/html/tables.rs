@@ -3,8 +3,10 @@
 //! about figures and escapes everything.
 
 use super::charts::event_mark;
+use super::glossary::{ENTRIES, Entry};
 use super::own_figures::{NamedTable, own_figures};
 use super::pairs::{Pair, environment, generator, plan};
+use crate::headline::headline;
 use crate::report::Report;
 use crate::series::SeriesPoint;
 use crate::{format, words};
@@ -29,6 +31,7 @@ pub(super) struct PageTables {
     load: String,
     outcome: String,
     version: String,
+    headline: String,
     verdict: VerdictView,
     story: String,
     cut_short: Option<String>,
@@ -56,6 +59,7 @@ pub(super) struct PageTables {
     plan: Vec<Pair>,
     environment: Vec<Pair>,
     notes: Vec<String>,
+    glossary: &'static [Entry],
 }
 
 #[derive(Serialize)]
@@ -97,7 +101,7 @@ struct PhaseRow {
     name: String,
     /// Why it does not count; empty when it does.
     note: &'static str,
-    cells: Vec<String>,
+    cells: Vec<Cell>,
 }
 
 /// A cell of a sortable table: its text and what it is sorted by.
@@ -110,6 +114,14 @@ pub(super) struct Cell {
 impl Cell {
     pub(super) fn new(text: String, sort: f64) -> Cell {
         Cell { text, sort }
+    }
+
+    fn count(count: u64) -> Cell {
+        Cell::new(format::count(count), count as f64)
+    }
+
+    fn percent(share: f64) -> Cell {
+        Cell::new(format::percent(share), share)
     }
 }
 
@@ -125,16 +137,16 @@ struct EndpointRow {
 struct ErrorRow {
     kind: &'static str,
     detail: String,
-    count: String,
-    share: String,
+    /// Count and share.
+    cells: [Cell; 2],
 }
 
 #[derive(Serialize)]
 struct StatusRow {
     status: String,
     meaning: &'static str,
-    count: String,
-    share: String,
+    /// Count and share.
+    cells: [Cell; 2],
 }
 
 #[derive(Serialize)]
@@ -161,6 +173,7 @@ impl PageTables {
             load: info.load.clone(),
             outcome: words::outcome_words(summary),
             version: info.loadforge_version.clone(),
+            headline: headline(summary),
             verdict: VerdictView::of(summary),
             story: words::story(summary),
             cut_short: words::cut_short(summary, info.duration_s),
@@ -192,6 +205,7 @@ impl PageTables {
             plan: plan(info),
             environment: environment(info),
             notes: info.notes.clone(),
+            glossary: ENTRIES,
         }
     }
 }
@@ -333,22 +347,23 @@ fn latencies(summary: &RunSummary) -> Vec<LatencyRow> {
 
 fn phase_row(phase: &PhaseSummary) -> PhaseRow {
     let latency = |ms: f64| {
-        if phase.done > 0 {
-            format::latency(ms)
-        } else {
-            format::NONE.to_owned()
-        }
+        let text = match phase.done {
+            0 => format::NONE.to_owned(),
+            _ => format::latency(ms),
+        };
+        Cell::new(text, ms)
     };
+    let clock = |at_s| Cell::new(format::clock(at_s), at_s);
     PhaseRow {
         name: phase.name.clone(),
         note: words::phase_note(phase.role),
         cells: vec![
-            format::clock(phase.from_s),
-            format::clock(phase.until_s),
-            format::count(phase.done),
-            format::count(phase.not_sent),
-            format::rate(phase.rps_mean),
-            format::percent(phase.error_rate),
+            clock(phase.from_s),
+            clock(phase.until_s),
+            Cell::count(phase.done),
+            Cell::count(phase.not_sent),
+            Cell::new(format::rate(phase.rps_mean), phase.rps_mean),
+            Cell::percent(phase.error_rate),
             latency(phase.response_ms.p50),
             latency(phase.response_ms.p95),
             latency(phase.response_ms.p99),
@@ -379,22 +394,10 @@ fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
         name: words::without_method(&endpoint.method, &endpoint.name).to_owned(),
         failing: endpoint.failed > 0,
         cells: vec![
-            Cell {
-                text: format::count(endpoint.sent),
-                sort: endpoint.sent as f64,
-            },
-            Cell {
-                text: format::rate(endpoint.rps_mean),
-                sort: endpoint.rps_mean,
-            },
-            Cell {
-                text: format::count(endpoint.failed),
-                sort: endpoint.failed as f64,
-            },
-            Cell {
-                text: format::percent(failed_share),
-                sort: failed_share,
-            },
+            Cell::count(endpoint.sent),
+            Cell::new(format::rate(endpoint.rps_mean), endpoint.rps_mean),
+            Cell::count(endpoint.failed),
+            Cell::percent(failed_share),
             latency(p50),
             latency(p95),
             latency(p99),
@@ -405,16 +408,18 @@ fn endpoint_row(endpoint: &EndpointSummary) -> EndpointRow {
 
 fn errors(summary: &RunSummary) -> Vec<ErrorRow> {
     let done = summary.measured.done;
-    let row = |error: &loadforge_analysis::ErrorCount| ErrorRow {
-        kind: error.kind.as_str(),
-        detail: error.detail.clone(),
-        count: format::count(error.count),
+    let row = |error: &loadforge_analysis::ErrorCount| {
         // A share of requests says nothing about failures of none.
-        share: if error.without_request < error.count {
-            format::percent(share(error.count - error.without_request, done))
-        } else {
-            format::NONE.to_owned()
-        },
+        let of_requests = error.count - error.without_request.min(error.count);
+        let share = match of_requests {
+            0 => Cell::new(format::NONE.to_owned(), 0.0),
+            count => Cell::percent(share(count, done)),
+        };
+        ErrorRow {
+            kind: error.kind.as_str(),
+            detail: error.detail.clone(),
+            cells: [Cell::count(error.count), share],
+        }
     };
     summary.errors.iter().map(row).collect()
 }
@@ -436,8 +441,7 @@ fn statuses(summary: &RunSummary) -> Vec<StatusRow> {
             500..=599 => "the server failed",
             _ => "not a status of HTTP",
         },
-        count: format::count(*count),
-        share: format::percent(share(*count, done)),
+        cells: [Cell::count(*count), Cell::percent(share(*count, done))],
     };
     summary.status.iter().map(row).collect()
 }

@@ -297,7 +297,7 @@ fn a_run_in_phases_shades_what_does_not_count_on_every_time_axis() {
             "{texts}"
         );
     }
-    assert_eq!(time_axes, 9);
+    assert_eq!(time_axes, 11);
     assert_eq!(page.matches("warm-up: not counted").count(), 2);
     assert!(page.contains("Latencies of the measured part"));
     assert!(

@@ -6,6 +6,7 @@ mod own_figures;
 
 use super::ansi::{Sgr, clip, clip_middle, fit, printable};
 use super::is_dumb;
+use crate::headline::headline;
 use crate::{REPORT_FILE, format, words};
 use loadforge_analysis::{
     EndpointSummary, LatencyHistogram, LoadModel, Percentiles, PhaseSummary, RunHistograms,
@@ -127,6 +128,8 @@ impl Table {
         for reason in &summary.verdict.reasons {
             self.paragraph("  · ", reason);
         }
+        self.line("");
+        self.paragraph("", &headline(summary));
     }
 
     fn counts(&mut self, summary: &RunSummary) {

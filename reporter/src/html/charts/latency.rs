@@ -5,7 +5,7 @@ use super::axes::{Unit, WIDE, legend_layout, line, shade, time_axis, value_axis}
 use super::{Chart, measured, rounded, thinning_note, times, with_marks};
 use crate::direction::in_one_direction;
 use crate::report::Report;
-use crate::series::Quantiles;
+use crate::series::{Quantiles, SeriesPoint};
 use crate::{format, words};
 use loadforge_analysis::{EndpointSummary, LatencyHistogram, Percentiles};
 use plotly::common::{AxisSide, DashType, Fill, HoverInfo, Marker, Mode, Orientation};
@@ -20,20 +20,60 @@ const MAX_LABEL: usize = 26;
 
 /// Response time percentiles over time, as bands.
 pub(in crate::html) fn response(report: &Report<'_>) -> Chart {
+    let of = |point: &SeriesPoint| point.response;
+    let caption = "How long users waited. The lowest line is the middle user, the highest the unlucky one in a hundred. Lines \
+                   close together mean steady service; a wide band means that some users wait far longer.";
+    bands(report, "response", "Response time over time", of).words(
+        format!(
+            "{caption}{}",
+            thinning_note(report.series, "its worst second")
+        ),
+        bands_label(report, "response time", of),
+    )
+}
+
+/// Service time percentiles over time, as bands on the scale of the response time.
+pub(in crate::html) fn service(report: &Report<'_>) -> Chart {
+    let of = |point: &SeriesPoint| point.service;
+    let caption = "What server and network alone took, on the same scale as above. Where the response time is higher than \
+                   this, requests had to wait before they could be sent.";
+    let mut chart = bands(report, "service", "Service time over time", of).words(
+        format!(
+            "{caption}{}",
+            thinning_note(report.series, "its worst second")
+        ),
+        bands_label(report, "service time", of),
+    );
+    chart.height = 240;
+    chart
+}
+
+/// One latency of a point.
+type Figures = fn(&SeriesPoint) -> Option<Quantiles>;
+
+/// The highest p99 of a latency, in ms.
+fn worst(report: &Report<'_>, of: Figures) -> f64 {
+    let figures = report.series.points().iter().filter_map(of);
+    figures.map(|q| q.p99.high).fold(0.0, f64::max)
+}
+
+fn bands_label(report: &Report<'_>, what: &str, of: Figures) -> String {
+    format!(
+        "Line chart of the {what} percentiles p50, p95 and p99 over time; the highest p99 is {}.",
+        format::latency(worst(report, of))
+    )
+}
+
+fn bands(report: &Report<'_>, id: &'static str, title: &'static str, of: Figures) -> Chart {
     let series = report.series;
     let x = times(series);
-    let worst = series
-        .points()
-        .iter()
-        .filter_map(|point| point.response)
-        .map(|q| q.p99.high)
-        .fold(0.0, f64::max);
+    // Both latencies have one scale: two charts that are alike in shape shall be alike in height.
+    let worst = worst(report, |point| point.response).max(worst(report, |point| point.service));
     let unit = Unit::for_ms(worst);
     let pick = |figure: fn(&Quantiles) -> f64| -> Vec<Option<f64>> {
-        series
-            .points()
-            .iter()
-            .map(|point| point.response.as_ref().map(|q| unit.of(figure(q))))
+        let figures = series.points().iter().map(of);
+        figures
+            .map(|q| q.as_ref().map(|q| unit.of(figure(q))))
             .collect()
     };
     let band = |name: &str, y, colour: &'static str| {
@@ -51,21 +91,11 @@ pub(in crate::html) fn response(report: &Report<'_>) -> Chart {
             .fill(Fill::ToNextY)
             .fill_color(shade("--band-3-soft")),
     ];
+    let top = unit.of(worst * 1.05);
     let layout = with_marks(legend_layout(), report, WIDE)
         .x_axis(time_axis(series))
-        .y_axis(unit.axis());
-    let mut chart = Chart::new("response", "Response time over time", traces, layout)
-        .words(
-            format!(
-                "How long users waited. The lowest line is the middle user, the highest the unlucky one in a hundred. \
-                 Lines close together mean steady service; a wide band means that some users wait far longer.{}",
-                thinning_note(series, "its worst second")
-            ),
-            format!(
-                "Line chart of the response time percentiles p50, p95 and p99 over time; the highest p99 is {}.",
-                format::latency(worst)
-            ),
-        )
+        .y_axis(unit.axis().range(vec![0.0, top]));
+    let mut chart = Chart::new(id, title, traces, layout)
         .empty_unless(measured(report.summary), "No request was answered.");
     chart.log_axis = Some("yaxis");
     chart
