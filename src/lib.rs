@@ -18,6 +18,7 @@ mod config;
 mod cpus;
 mod exit;
 mod intent;
+mod job_summary;
 mod load;
 mod machine;
 mod mask;

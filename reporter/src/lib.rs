@@ -12,6 +12,7 @@ mod heat_map;
 mod html;
 mod junit;
 mod pdf;
+mod pipeline;
 mod preview;
 mod report;
 mod results;
@@ -27,6 +28,7 @@ mod fixture;
 mod sample_run;
 
 pub use html::{page, preview_html};
+pub use pipeline::{job_summary, log_line};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{

@@ -11,6 +11,7 @@ use crate::{
     cpus,
     exit::Exit,
     intent::{Display, Here, Intent, Output},
+    job_summary,
     load::Load,
     machine,
     mask::Mask,
@@ -25,7 +26,9 @@ use crate::{
 use jiff::Timestamp;
 use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, VerdictLevel};
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
-use loadforge_reporter::{Format, Live, Report, ResultsDir, final_table, printable, write_all};
+use loadforge_reporter::{
+    Format, Live, Report, ResultsDir, final_table, log_line, printable, write_all,
+};
 use loadforge_scenarios::Origin;
 use std::{
     fs,
@@ -175,16 +178,24 @@ fn conclude(
     let written = write_results(intent, &report, kept.results.as_mut());
     let dir = kept.results.as_ref().map(|dir| dir.path().to_owned());
     let dir = dir.as_deref();
+    let told = job_summary::append(&summary, dir);
     // Only now: whoever has stopped the terminal finds the reports written.
     kept.clear_screen();
     if intent.display == Display::Quiet {
         tell_missed(&summary);
     } else {
-        let colour = std::io::stderr().is_terminal();
+        let is_terminal = std::io::stderr().is_terminal();
         crate::say::text(&format!(
             "\n{}",
-            final_table(&summary, histograms, dir, colour)
+            final_table(&summary, histograms, dir, is_terminal)
         ));
+        // A log is read from its end.
+        if !is_terminal {
+            say!("\n{}", log_line(&summary));
+        }
+    }
+    if let Err(error) = told {
+        say!("note: {error}");
     }
     match written {
         Err(error) if end.killed => Err(CommandError {

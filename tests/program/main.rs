@@ -13,6 +13,7 @@ mod import;
 mod loads;
 mod open_model;
 mod permission;
+mod pipelines;
 mod rehearsals;
 mod resources;
 mod running;
