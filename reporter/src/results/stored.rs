@@ -216,10 +216,21 @@ struct SchemaOnly {
 }
 
 fn parse_second<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
-    serde_json::from_slice(line).map_err(|error| match serde_json::from_slice::<SchemaOnly>(line) {
-        Ok(SchemaOnly { schema }) if schema != SNAPSHOT_SCHEMA => LineError::Schema(schema),
-        _ => LineError::Malformed(error.to_string()),
-    })
+    // A later version may have the same fields with other meanings.
+    if !says_our_schema(line)
+        && let Ok(SchemaOnly { schema }) = serde_json::from_slice(line)
+        && schema != SNAPSHOT_SCHEMA
+    {
+        return Err(LineError::Schema(schema));
+    }
+    serde_json::from_slice(line).map_err(|error| LineError::Malformed(error.to_string()))
+}
+
+/// Whether the line begins as ours do, with the schema: most need no second look.
+fn says_our_schema(line: &[u8]) -> bool {
+    let schema = line.strip_prefix(b"{\"schema\":\"");
+    let rest = schema.and_then(|text| text.strip_prefix(SNAPSHOT_SCHEMA.as_bytes()));
+    rest.is_some_and(|rest| rest.starts_with(b"\""))
 }
 
 /// Reads a whole JSON file of this schema; `None` where there is none.

@@ -141,7 +141,7 @@ fn a_whole_last_line_without_its_line_break_counts() {
 #[test]
 fn foreign_empty_damaged_and_newer_directories_are_refused_with_place_and_remedy() {
     type Damage = fn(&Path);
-    let rows: [(&str, Damage, &[&str]); 8] = [
+    let rows: [(&str, Damage, &[&str]); 9] = [
         (
             "no run.json",
             |dir| fs::remove_file(dir.join(RUN_FILE)).unwrap(),
@@ -176,6 +176,15 @@ fn foreign_empty_damaged_and_newer_directories_are_refused_with_place_and_remedy
                 );
             },
             &["snapshots.jsonl line 6", "loadforge.snapshot/9", "newer"],
+        ),
+        (
+            "a newer second that looks like one of ours",
+            |dir| {
+                let path = dir.join(SNAPSHOTS_FILE);
+                let text = fs::read_to_string(&path).unwrap();
+                fs::write(path, text.replace("snapshot/1", "snapshot/2")).unwrap();
+            },
+            &["snapshots.jsonl line 1", "loadforge.snapshot/2", "newer"],
         ),
         (
             "a newer run",
