@@ -1,8 +1,10 @@
 //! The command line as it was typed. Neighbours: `intent.rs` makes of it what was meant.
 //! Invariant: numbers and durations stay text here, so that all that is wrong with them is said at once and in our words.
 
+mod dump;
 mod load;
 
+pub use dump::{DumpArgs, DumpWord};
 pub use load::{CurveWord, LoadArgs};
 
 use crate::config::Places;
@@ -37,6 +39,8 @@ pub enum Command {
     Init(InitArgs),
     /// Make the reports of a run again from its results directory
     Report(ReportArgs),
+    /// Print every request of a run that recorded them
+    Dump(DumpArgs),
     /// Check a scenario file and say everything that is wrong with it
     Validate(ValidateArgs),
     /// Draw the load of a scenario file, or of flags, without running it
@@ -102,6 +106,10 @@ pub struct RunArgs {
     /// Reports to write [default: html,json,csv]
     #[arg(long, value_name = "FORMATS", value_delimiter = ',', help_heading = RESULTS)]
     pub format: Vec<FormatWord>,
+
+    /// Keep every request, 64 bytes each, in requests.bin while the run goes on; `loadforge dump` prints them
+    #[arg(long, help_heading = RESULTS)]
+    pub record_requests: bool,
 
     /// Say more: where names lead, which CPUs are used
     #[arg(long, short = 'v', help_heading = RESULTS, conflicts_with = "quiet")]

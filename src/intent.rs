@@ -67,6 +67,8 @@ pub struct Intent {
     pub output: Output,
     /// Which reports are written.
     pub formats: Vec<Format>,
+    /// Whether every request is kept.
+    pub record_requests: bool,
     /// How much is shown.
     pub display: Display,
 }
@@ -179,6 +181,7 @@ impl Intent {
             preflight: !args.no_preflight,
             output,
             formats: formats(&args.format),
+            record_requests: args.record_requests,
             display: match (args.quiet, args.verbose) {
                 (true, _) => Display::Quiet,
                 (false, true) => Display::Verbose,
@@ -316,6 +319,12 @@ fn output(args: &RunArgs, told: &mut Told) -> Output {
         told.complaints.push(Complaint::new(
             "--output - writes the summary to standard output, which is JSON and nothing else",
             "write --format json --output -, or name a directory",
+        ));
+    }
+    if args.record_requests {
+        told.complaints.push(Complaint::new(
+            "--record-requests writes a file, and --output - leaves none",
+            "name a directory, or leave --record-requests out",
         ));
     }
     Output::Stdout

@@ -5,8 +5,8 @@
 
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use loadforge_analysis::{Event, EventKind, Snapshot};
-use loadforge_engine::hold_signals;
-use loadforge_reporter::{Live, ResultsDir, Series};
+use loadforge_engine::{RecordBatch, Watchers, hold_signals};
+use loadforge_reporter::{Live, RequestName, RequestsFile, ResultsDir, ResultsError, Series};
 use std::{
     collections::VecDeque,
     io,
@@ -17,6 +17,8 @@ use std::{
 const SECONDS_WAITING: usize = 60;
 /// What may wait for the screen; further seconds are not drawn.
 const SHOWN_WAITING: usize = 4;
+/// Batches of records that may wait for the disk: 16 MB of requests. Further ones are left out and counted.
+const BATCHES_WAITING: usize = 256;
 
 /// What the screen is to show.
 enum Shown {
@@ -27,6 +29,7 @@ enum Shown {
 /// A run's watchers at work.
 pub struct Watch {
     disk: JoinHandle<Watched>,
+    requests: Option<JoinHandle<Result<u64, ResultsError>>>,
 }
 
 /// What they hand back.
@@ -35,33 +38,47 @@ pub struct Watched {
     pub results: Option<ResultsDir>,
     /// The run for charts.
     pub series: Series,
+    /// How many records are missing from the file of requests, if one was written.
+    pub requests: Option<Result<u64, ResultsError>>,
     /// What the screen has not seen yet.
     screen_end: ScreenEnd,
     screen: Option<JoinHandle<()>>,
 }
 
 impl Watch {
-    /// Starts both, and gives the end that snapshots are to be sent to; it is dropped when the run is over.
+    /// Starts them, and gives the ends that snapshots and records are to be sent to; they are dropped when the run is over.
     ///
     /// # Errors
     /// When there is no thread left.
     pub fn start(
         live: Live,
         results: Option<ResultsDir>,
-    ) -> io::Result<(Watch, Sender<Box<Snapshot>>)> {
-        let (sender, snapshots) = bounded(SECONDS_WAITING);
+        requests: Option<RequestsFile>,
+    ) -> io::Result<(Watch, Watchers)> {
+        let (seconds, snapshots) = bounded(SECONDS_WAITING);
         let disk = spawn(move || keep(&snapshots, live, results))?;
-        Ok((Watch { disk }, sender))
+        let (mut records, mut kept) = (None, None);
+        if let Some(file) = requests {
+            let (sender, batches) = bounded(BATCHES_WAITING);
+            kept = Some(spawn(move || keep_requests(&batches, file))?);
+            records = Some(sender);
+        }
+        let watch = Watch {
+            disk,
+            requests: kept,
+        };
+        Ok((watch, Watchers { seconds, records }))
     }
 
     /// Waits until the disk has everything.
     ///
     /// # Panics
-    /// When the watching thread did.
+    /// When a watching thread did.
     pub fn join(self) -> Watched {
-        self.disk
-            .join()
-            .expect("the watching thread has no reason to panic")
+        const NO_PANIC: &str = "the watching threads have no reason to panic";
+        let mut watched = self.disk.join().expect(NO_PANIC);
+        watched.requests = self.requests.map(|kept| kept.join().expect(NO_PANIC));
+        watched
     }
 }
 
@@ -111,9 +128,34 @@ fn keep(
     Watched {
         results,
         series,
+        requests: None,
         screen_end,
         screen,
     }
+}
+
+/// Writes every record as it comes; whenever nothing waits, what was written is handed to the system, so that it outlives us.
+fn keep_requests(
+    batches: &Receiver<RecordBatch>,
+    mut file: RequestsFile,
+) -> Result<u64, ResultsError> {
+    for batch in batches {
+        file.left_out(batch.left_out);
+        for name in batch.names {
+            file.name(&RequestName {
+                worker: batch.worker,
+                kind: name.kind,
+                scenario: name.scenario,
+                number: name.number,
+                text: name.text,
+            });
+        }
+        file.records(batch.worker, &batch.records);
+        if batches.is_empty() {
+            file.flush();
+        }
+    }
+    file.finish()
 }
 
 /// The end at which the screen is fed. It never waits.

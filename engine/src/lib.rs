@@ -23,4 +23,6 @@ pub use cpus::{CpuLimits, allowed_cpus, cpu_limits};
 pub use plan::{MaxRate, Plan, PlanPart, TransportChoice, WireChoice};
 pub use prepare::prepare;
 pub use prepare::{PrepareError, Prepared};
-pub use supervisor::{HeldSignals, RunEnd, RunError, hold_signals};
+pub use supervisor::{
+    HeldSignals, RecordBatch, RecordName, RunEnd, RunError, Watchers, hold_signals,
+};

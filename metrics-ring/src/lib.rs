@@ -26,7 +26,9 @@ mod transport;
 
 #[cfg(not(loom))]
 pub use control::{ROW_COUNTERS, RunControl, RunPhase, Share, WorkerControl, WorkerState, raise};
-pub use record::{FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord};
+pub use record::{
+    FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RECORD_BYTES, RecordKind, RequestRecord,
+};
 #[cfg(not(loom))]
 pub use region::{RegionError, sweep_leftovers};
 #[cfg(not(loom))]

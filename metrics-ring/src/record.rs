@@ -117,6 +117,68 @@ impl RequestRecord {
     }
 }
 
+/// How many bytes a record takes, in memory and in files.
+pub const RECORD_BYTES: usize = size_of::<RequestRecord>();
+
+impl RequestRecord {
+    /// The record as it stands in files: its fields at their offsets, little-endian, whatever the machine.
+    pub fn to_bytes(&self) -> [u8; RECORD_BYTES] {
+        let mut bytes = [0; RECORD_BYTES];
+        let mut at = 0;
+        let mut put = |field: &[u8]| {
+            bytes[at..at + field.len()].copy_from_slice(field);
+            at += field.len();
+        };
+        for time in [self.intended_ns, self.sent_ns, self.done_ns] {
+            put(&time.to_le_bytes());
+        }
+        for number in [
+            self.first_byte_us,
+            self.dns_us,
+            self.connect_us,
+            self.tls_us,
+            self.bytes_in,
+            self.bytes_out,
+            self.name,
+            self.user,
+        ] {
+            put(&number.to_le_bytes());
+        }
+        put(&self.status.to_le_bytes());
+        put(&self.flags.to_le_bytes());
+        put(&[self.method, self.error, self.kind, self.scenario]);
+        bytes
+    }
+
+    /// The record that `to_bytes` made these of.
+    pub fn from_bytes(bytes: &[u8; RECORD_BYTES]) -> RequestRecord {
+        let number = |at: usize, length: usize| {
+            let field = bytes[at..at + length].iter().rev();
+            field.fold(0u64, |value, byte| value << 8 | u64::from(*byte))
+        };
+        let (long, short) = (|at| number(at, 8), |at| number(at, 4) as u32);
+        RequestRecord {
+            intended_ns: long(0),
+            sent_ns: long(8),
+            done_ns: long(16),
+            first_byte_us: short(24),
+            dns_us: short(28),
+            connect_us: short(32),
+            tls_us: short(36),
+            bytes_in: short(40),
+            bytes_out: short(44),
+            name: short(48),
+            user: short(52),
+            status: number(56, 2) as u16,
+            flags: number(58, 2) as u16,
+            method: bytes[60],
+            error: bytes[61],
+            kind: bytes[62],
+            scenario: bytes[63],
+        }
+    }
+}
+
 #[cfg(test)]
 impl RequestRecord {
     /// A record that carries `number` in every field, so that a torn or mixed one cannot equal any other.
@@ -147,6 +209,21 @@ impl RequestRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_read_back_from_its_bytes_field_by_field() {
+        for number in [0, 1, 77, u64::MAX / 3, u64::MAX] {
+            let record = RequestRecord::numbered(number);
+            assert_eq!(RequestRecord::from_bytes(&record.to_bytes()), record);
+        }
+        let record = RequestRecord {
+            name: 0x0102_0304,
+            kind: 5,
+            ..RequestRecord::default()
+        };
+        let bytes = record.to_bytes();
+        assert_eq!((&bytes[48..52], bytes[62]), ([4, 3, 2, 1].as_slice(), 5));
+    }
 
     #[test]
     fn every_kind_is_found_again_by_its_code() {

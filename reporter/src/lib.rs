@@ -32,8 +32,9 @@ pub use pipeline::{job_summary, log_line};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
 pub use results::{
-    HLOG_FILE, JUNIT_FILE, PDF_FILE, REPORT_FILE, RUN_FILE, ResultsDir, ResultsError, SERIES_FILE,
-    SNAPSHOTS_FILE, SUMMARY_FILE, StoredRun,
+    HLOG_FILE, JUNIT_FILE, PDF_FILE, REPORT_FILE, REQUESTS_FILE, RUN_FILE, RequestName, Requests,
+    RequestsFile, ResultsDir, ResultsError, SERIES_FILE, SNAPSHOTS_FILE, SUMMARY_FILE,
+    StoredRecord, StoredRun,
 };
 pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};

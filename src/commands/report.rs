@@ -35,7 +35,7 @@ pub fn report(args: &ReportArgs) -> Result<Exit, CommandError> {
 
 /// A directory that holds no run, half of one, or one of a newer version is bad input; one that the system does not let us read
 /// is not. Nothing in it has been touched yet.
-fn unreadable(error: &ResultsError) -> CommandError {
+pub fn unreadable(error: &ResultsError) -> CommandError {
     let text = format!("error: {error}");
     match error {
         ResultsError::Read { .. } => CommandError::could_not_run(text),

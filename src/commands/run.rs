@@ -27,7 +27,8 @@ use jiff::Timestamp;
 use loadforge_analysis::{RUN_SCHEMA, RunFacts, RunInfo, RunOutcome, RunSummary, VerdictLevel};
 use loadforge_engine::{Plan, PlanPart, Prepared, RunEnd, cpu_limits, hold_signals, prepare};
 use loadforge_reporter::{
-    Format, Live, Report, ResultsDir, final_table, log_line, printable, write_all,
+    Format, Live, Report, RequestsFile, ResultsDir, ResultsError, final_table, log_line, printable,
+    write_all,
 };
 use loadforge_scenarios::Origin;
 use std::{
@@ -111,7 +112,8 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         make_ready(intent, &crowd, &mask, now, results.as_ref()).and_then(|(prepared, info)| {
             introduce(intent, &crowd.resolved, &info, &mask);
             let live = Live::new(intent.display.live_mode(), &info);
-            let (end, kept) = measure(prepared, live, results)?;
+            let requests = requests_file(intent, &info, results.as_ref())?;
+            let (end, kept) = measure(prepared, live, results, requests)?;
             Ok((info, end, kept))
         });
     let target_ended = target.as_mut().and_then(EchoTarget::ended);
@@ -175,7 +177,8 @@ fn conclude(
         histograms,
         series: &kept.series,
     };
-    let written = write_results(intent, &report, kept.results.as_mut());
+    let requests = kept.requests.take();
+    let written = write_results(intent, &report, kept.results.as_mut(), requests);
     let dir = kept.results.as_ref().map(|dir| dir.path().to_owned());
     let dir = dir.as_deref();
     let told = job_summary::append(&summary, dir);
@@ -418,18 +421,31 @@ fn introduce(intent: &Intent, resolved: &Resolved, info: &RunInfo, mask: &Mask) 
     }
 }
 
+/// The file for every request, if it was asked for.
+fn requests_file(
+    intent: &Intent,
+    info: &RunInfo,
+    results: Option<&ResultsDir>,
+) -> Result<Option<RequestsFile>, CommandError> {
+    let dir = results.filter(|_| intent.record_requests);
+    dir.map(|dir| RequestsFile::create(dir.path(), &info.name, &info.started_at))
+        .transpose()
+        .map_err(|error| could_not(&error))
+}
+
 /// Runs to the end. Threads of their own show and store snapshots, so that a slow terminal or disk never holds up the
 /// aggregator.
 fn measure(
     prepared: Prepared,
     live: Live,
     results: Option<ResultsDir>,
+    requests: Option<RequestsFile>,
 ) -> Result<(RunEnd, Watched), CommandError> {
     let mut watch = None;
     let end = prepared.run(|| {
-        let (started, sender) = Watch::start(live, results)?;
+        let (started, watchers) = Watch::start(live, results, requests)?;
         watch = Some(started);
-        Ok(sender)
+        Ok(watchers)
     });
     let kept = watch.map(Watch::join);
     let end = end.map_err(|error| could_not(&error))?;
@@ -441,6 +457,7 @@ fn write_results(
     intent: &Intent,
     report: &Report<'_>,
     results: Option<&mut ResultsDir>,
+    requests: Option<Result<u64, ResultsError>>,
 ) -> Result<(), CommandError> {
     let Some(dir) = results else {
         let json = serde_json::to_string_pretty(report.summary).expect("a summary is plain data");
@@ -476,12 +493,25 @@ fn write_results(
             }
         ));
     }
+    told.extend(requests.and_then(missing_requests));
     let missing = reports.iter();
     told.extend(missing.map(|error| format!("error: a report is missing: {error}")));
     if told.is_empty() {
         Ok(())
     } else {
         Err(CommandError::could_not_run(told.join("\n\n")))
+    }
+}
+
+/// What is missing from the file of requests, in words.
+fn missing_requests(kept: Result<u64, ResultsError>) -> Option<String> {
+    match kept {
+        Ok(0) => None,
+        Ok(count) => Some(format!(
+            "error: {count} records are missing from requests.bin: the disk was too slow for them; the figures have them: choose a \
+             faster disk with --output DIR"
+        )),
+        Err(error) => Some(format!("error: requests.bin is not whole: {error}")),
     }
 }
 

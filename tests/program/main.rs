@@ -7,6 +7,7 @@ mod data;
 mod deaths;
 mod doors;
 mod exit_codes;
+mod formats;
 mod guide;
 mod hostile;
 mod import;

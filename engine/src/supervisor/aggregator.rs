@@ -5,7 +5,8 @@
 pub use super::asked::Asked;
 use super::{
     health::Health,
-    places::{Place, Places},
+    places::{Place, Places, name_of},
+    recording::{Recording, Watchers},
     words::Words,
 };
 use crate::clock::Epoch;
@@ -91,6 +92,10 @@ pub struct Aggregator {
     watchers: Sender<Box<Snapshot>>,
     /// Seconds in a row that the watchers had no room for.
     unwatched: u64,
+    /// Where every record goes, too, if somebody keeps them.
+    recording: Option<Recording>,
+    /// It was told that records are left out.
+    left_out_told: bool,
 }
 
 impl Aggregator {
@@ -101,9 +106,11 @@ impl Aggregator {
         asked: Asked,
         health: Health,
         notices: Receiver<Notice>,
-        watchers: Sender<Box<Snapshot>>,
+        watchers: impl Into<Watchers>,
     ) -> Aggregator {
-        let feeds = (0..transport.workers())
+        let watchers = watchers.into();
+        let workers = transport.workers();
+        let feeds = (0..workers)
             .map(|worker| Feed {
                 source: transport.source(worker),
                 words: Words::new(transport.text_reader(worker)),
@@ -131,8 +138,12 @@ impl Aggregator {
             closed_ns: 0,
             iterations: Iterations::default(),
             notices,
-            watchers,
+            watchers: watchers.seconds,
             unwatched: 0,
+            recording: watchers
+                .records
+                .map(|records| Recording::new(records, workers)),
+            left_out_told: false,
         }
     }
 
@@ -151,6 +162,9 @@ impl Aggregator {
                 self.health.look_again();
                 let last = self.close_window(now_ns.max(self.closed_ns + 1));
                 // Nothing is measured any more, so it may wait. A watcher that has gone away is no reason to fail.
+                if let Some(recording) = self.recording.take() {
+                    recording.finish();
+                }
                 let _ = self.watchers.send(last);
                 return self.fold;
             }
@@ -199,7 +213,7 @@ impl Aggregator {
             }
             is_early
         });
-        for feed in &mut self.feeds {
+        for (worker, feed) in self.feeds.iter_mut().enumerate() {
             let Feed {
                 source,
                 words,
@@ -211,6 +225,9 @@ impl Aggregator {
             } = feed;
             let mut take = |record: &RequestRecord| {
                 let place = places.of(record, words, &self.asked, &mut self.window);
+                if let Some(recording) = &mut self.recording {
+                    recording.take(worker, record, || name_of(record, words, &self.asked));
+                }
                 let kind = RecordKind::from_code(record.kind);
                 *drained += u64::from(kind == Some(RecordKind::Request));
                 // What was not sent counts when it is told.
@@ -254,6 +271,7 @@ impl Aggregator {
     fn close_window(&mut self, end_ns: u64) -> Box<Snapshot> {
         self.count_details();
         self.tell_lost_others(end_ns);
+        self.hand_on_records(end_ns);
         let length_s = (end_ns - self.closed_ns) as f64 / 1e9;
         self.users.target_rate = self.asked.rate_between(self.closed_ns, end_ns);
         let iterations = self.iterations_so_far();
@@ -309,6 +327,17 @@ impl Aggregator {
                     self.warn(at_s, text);
                 }
             }
+        }
+    }
+
+    /// Hands the records of this second to whoever keeps them, and says it the first time that some found no room.
+    fn hand_on_records(&mut self, end_ns: u64) {
+        let left_out = self.recording.as_mut().map_or(0, Recording::flush);
+        if left_out > 0 && !self.left_out_told {
+            self.left_out_told = true;
+            let text = "the disk is too slow for the record of every request: from here on some are left out of it and counted; \
+                        the figures of the run have them";
+            self.warn(end_ns as f64 / 1e9, text.to_owned());
         }
     }
 

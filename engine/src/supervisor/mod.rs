@@ -8,10 +8,12 @@ mod crew;
 mod health;
 mod machine;
 mod places;
+mod recording;
 mod sampler;
 mod signals;
 mod words;
 
+pub use recording::{RecordBatch, RecordName, Watchers};
 pub use signals::{HeldSignals, hold_signals};
 
 use crate::{
@@ -24,7 +26,7 @@ use aggregator::{Aggregator, Asked, Notice};
 use crew::{Ended, Member};
 use crossbeam::channel::{Sender, unbounded};
 use health::Health;
-use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome, Snapshot};
+use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome};
 use loadforge_ring::{RunPhase, Share, Transport, TransportKind, WorkerState};
 use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll},
@@ -83,17 +85,17 @@ pub struct RunEnd {
 
 impl Prepared {
     /// Carries the plan out. `observe` is called once, after the fork, and may start threads; the channel it returns
-    /// gets a snapshot a second and is dropped when the run is over. One process is one run: afterwards the second signal
+    /// gets a snapshot a second, another one every record if there is one, and both are dropped when the run is over. One process is one run: afterwards the second signal
     /// does what it does by default, and a second run in the same process would not be asked to drain.
     ///
     /// # Errors
     /// When workers cannot be started, or none gets ready, or `observe` fails.
-    pub fn run(
+    pub fn run<W: Into<Watchers>>(
         self,
-        observe: impl FnOnce() -> io::Result<Sender<Box<Snapshot>>>,
+        observe: impl FnOnce() -> io::Result<W>,
     ) -> Result<RunEnd, RunError> {
         let mut dispatcher = Dispatcher::start(&self)?;
-        let watchers = observe()?;
+        let watchers = observe()?.into();
         dispatcher.run(&self, watchers)
     }
 
@@ -198,11 +200,7 @@ impl Dispatcher {
         })
     }
 
-    fn run(
-        &mut self,
-        prepared: &Prepared,
-        watchers: Sender<Box<Snapshot>>,
-    ) -> Result<RunEnd, RunError> {
+    fn run(&mut self, prepared: &Prepared, watchers: Watchers) -> Result<RunEnd, RunError> {
         self.wait_until_ready()?;
         self.begin(prepared, watchers)?;
         self.dispatch(prepared);
@@ -252,11 +250,7 @@ impl Dispatcher {
     }
 
     /// Sets t0, starts the aggregator and lets the workers go.
-    fn begin(
-        &mut self,
-        prepared: &Prepared,
-        watchers: Sender<Box<Snapshot>>,
-    ) -> Result<(), RunError> {
+    fn begin(&mut self, prepared: &Prepared, watchers: Watchers) -> Result<(), RunError> {
         let t0_ns = monotonic_ns() + START_AHEAD_NS;
         self.epoch = Epoch::new(t0_ns);
         let (notices, inbox) = unbounded();

@@ -98,6 +98,31 @@ impl Places {
     }
 }
 
+/// What reports call this record; empty for one of no name.
+pub fn name_of(record: &RequestRecord, words: &mut Words, asked: &Asked) -> String {
+    let beside = asked.beside.get(usize::from(record.scenario));
+    let beside = beside.and_then(Option::as_deref);
+    let name = record.name as usize;
+    match RecordKind::from_code(record.kind) {
+        Some(RecordKind::Request) => {
+            let is_chosen_late = name >= asked.names.len();
+            let name = words.name(&asked.names, name);
+            match beside.filter(|_| is_chosen_late) {
+                Some(part) => endpoint_beside(part, name),
+                None => name.to_owned(),
+            }
+        }
+        Some(RecordKind::Group | RecordKind::Metric) => {
+            let (name, _) = words.own_name(name);
+            match beside {
+                Some(part) => format!("{part}/{name}"),
+                None => name.to_owned(),
+            }
+        }
+        Some(RecordKind::NotSent | RecordKind::Iteration) | None => String::new(),
+    }
+}
+
 /// What stands at this place of the list, or is to stand there from now on.
 fn known_or(list: &mut Vec<Option<Place>>, at: usize, find: impl FnOnce() -> Place) -> Place {
     if let Some(place) = list.get(at).copied().flatten() {

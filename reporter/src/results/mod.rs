@@ -1,13 +1,15 @@
 //! A run's results directory: made before the first request, filled while the run goes on, complete at its end.
 //! Neighbours: `stored.rs` reads one again with `timeline.rs`, `series_csv.rs` writes its table, `latency_log.rs` its histograms, `report.rs` decides which files it gets.
-//! Invariant: every file but `snapshots.jsonl` is written whole or not at all (a temporary file, then a rename);
-//! `snapshots.jsonl` only ever grows by whole lines, save the last one of a run that was killed.
+//! Invariant: every file but `snapshots.jsonl` and `requests.bin` is written whole or not at all (a temporary file, then a rename);
+//! `snapshots.jsonl` only ever grows by whole lines, save the last one of a run that was killed, and `requests.bin` by whole pieces.
 
 mod latency_log;
+mod requests;
 mod series_csv;
 mod stored;
 mod timeline;
 
+pub use requests::{REQUESTS_FILE, RequestName, Requests, RequestsFile, StoredRecord};
 pub use stored::StoredRun;
 
 use jiff::{Timestamp, tz::TimeZone};
@@ -98,6 +100,12 @@ pub enum ResultsError {
         path: PathBuf,
         /// The file that should be there.
         missing: &'static str,
+    },
+    /// The run did not keep its requests.
+    #[error("{} has no requests.bin: its run did not record them; run it again with --record-requests", path.display())]
+    NoRequests {
+        /// The directory.
+        path: PathBuf,
     },
     /// A file was written by another version.
     #[error("{} line {line} has the schema \"{found}\", this version reads \"{expected}\"; use the version of loadforge that wrote it, or a newer one", path.display())]
@@ -218,6 +226,7 @@ impl ResultsDir {
             PDF_FILE,
             JUNIT_FILE,
             HLOG_FILE,
+            REQUESTS_FILE,
         ] {
             let _ = fs::remove_file(path.join(name));
             let _ = fs::remove_file(path.join(temporary_name(name)));
