@@ -2,7 +2,7 @@
 //! Neighbours: `.ci/run` calls it behind `cargo test --workspace`. Invariant: a check that could not run is shown as
 //! skipped with the reason, never as passed; a check that ran no test although it should have is a failure.
 
-use crate::{fuzz, instructions, programs};
+use crate::{browser, fuzz, instructions, programs};
 use std::{
     path::Path,
     process::{Command, Stdio},
@@ -29,7 +29,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 11] = [
+    let steps: [Step; 12] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),
@@ -59,6 +59,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         }),
         ("instructions", instructions),
         ("loom", loom),
+        ("browser", browser),
         ("chaos", chaos),
         ("fuzz", fuzz),
         ("miri", miri),
@@ -132,6 +133,18 @@ fn loom(root: &Path) -> Ended {
         .env("RUSTFLAGS", "--cfg loom")
         .env("CARGO_TARGET_DIR", root.join("target/loom"));
     tests_run(&mut command)
+}
+
+/// Reports in Chromium, through axe.
+fn browser(root: &Path) -> Ended {
+    match browser::run(root) {
+        Ok(browser::End::Passed) => Ended::Passed,
+        Ok(browser::End::Skipped(why)) => Ended::Skipped(why),
+        Err(message) => {
+            println!("{message}");
+            Ended::Failed
+        }
+    }
 }
 
 /// A few runs while everything around them breaks; two hundred are for people (`cargo xtask chaos --seeds 200`).
