@@ -100,7 +100,6 @@ fn timed(parent: &Path, seconds: usize) -> Result<(), Box<dyn Error>> {
         fold.add(&snapshot);
         series.add(&snapshot);
     }
-    let begun = Instant::now();
     let summary = fold.finish(RunFacts {
         info: &info,
         outcome: RunOutcome::Completed,
@@ -112,20 +111,39 @@ fn timed(parent: &Path, seconds: usize) -> Result<(), Box<dyn Error>> {
         series: &series,
     };
     for format in Format::ALL {
-        let part = Instant::now();
+        let took = Took::now();
         write_all(&dir, &[format], &report)?;
-        println!("{:?}: {:.2} s", format, part.elapsed().as_secs_f64());
+        println!("{format:?} at the end of the run: {took}");
     }
-    println!(
-        "at the end of the run: {:.2} s",
-        begun.elapsed().as_secs_f64()
-    );
-    let begun = Instant::now();
+    let took = Took::now();
     regenerate(dir.path(), &Format::ALL)?;
-    println!("loadforge report: {:.2} s", begun.elapsed().as_secs_f64());
+    println!("loadforge report: {took}");
     for name in ["report.html", "snapshots.jsonl"] {
         let size = std::fs::metadata(dir.path().join(name))?.len();
         println!("{name}: {:.2} MB", size as f64 / 1e6);
     }
     Ok(())
+}
+
+/// Time since some moment, of the clock and of the CPU: on a machine with other work the former says little.
+struct Took(Instant, f64);
+
+impl Took {
+    fn now() -> Took {
+        Took(Instant::now(), cpu_s())
+    }
+}
+
+impl std::fmt::Display for Took {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (wall, cpu) = (self.0.elapsed().as_secs_f64(), cpu_s() - self.1);
+        write!(f, "{wall:.2} s, of which {cpu:.2} s on a CPU")
+    }
+}
+
+/// Seconds that this thread has been on a CPU; its first field is in ns (Documentation/scheduler/sched-stats.rst of Linux).
+fn cpu_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let ns = stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
+    ns.unwrap_or(0.0) / 1e9
 }
