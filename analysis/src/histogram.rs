@@ -163,6 +163,16 @@ impl LatencyHistogram {
         bars
     }
 
+    /// The buckets that hold samples, from the fastest on: the middle of each in ns, and how many it holds.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.filled().into_iter().flat_map(|counts| {
+            counts.iter_recorded().map(|bucket| {
+                let middle_ns = counts.median_equivalent(bucket.value_iterated_to());
+                (middle_ns, bucket.count_at_value())
+            })
+        })
+    }
+
     /// The share of samples (0 to 1) that are at most `limit_ms`, exact to the bucket; 0 when empty.
     pub fn share_below_ms(&self, limit_ms: f64) -> f64 {
         // A float turns into an integer by saturating, so that no limit, however odd, is out of range.

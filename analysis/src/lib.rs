@@ -2,10 +2,11 @@
 //! Reads records and knows nothing of sockets, processes or screens.
 //!
 //! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots) with `groups.rs` and `metrics.rs`, `summary.rs`,
-//! `fold.rs` and `fold/` (snapshots to a summary), `verdict.rs`, `threshold.rs`. `docs/accuracy.md` gives the reasons.
+//! `fold.rs` and `fold/` (snapshots to a summary), `verdict.rs`, `threshold.rs`, `compare.rs` and `compare/` (two runs beside each other). `docs/accuracy.md` gives the reasons.
 
 #![forbid(unsafe_code)]
 
+mod compare;
 mod conservation;
 mod fold;
 mod groups;
@@ -22,6 +23,11 @@ mod values;
 mod verdict;
 mod window;
 
+pub use compare::{
+    Answer, Blocks, CONFIDENCE, CompareSettings, Comparison, Difference, Doubt, ERROR_TOLERANCE,
+    EndpointComparison, FEWEST_SECONDS, Figure, Measure, MeasuredSeconds, RESAMPLES, TOLERANCE,
+    compare, plan_differences, setting_differences,
+};
 pub use fold::{RunFacts, RunFold};
 pub use groups::{GroupRow, GroupSummary, GroupWindow, MAX_GROUPS};
 pub use histogram::LatencyHistogram;

@@ -1,0 +1,231 @@
+//! Whether two runs were asked for the same, and what else was different about them.
+//! Neighbours: `run_info.rs` has what is looked at. Invariant: what chance, time and the machine did is no part of the plan.
+
+use crate::{LoadModel, PartInfo, PhaseInfo, RunInfo};
+use serde::Serialize;
+
+/// Something that two runs do not have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What it is: `load`, `duration`.
+    pub what: &'static str,
+    /// In the first run.
+    pub baseline: String,
+    /// In the other run.
+    pub candidate: String,
+}
+
+/// What one run was asked for and the other was not: scenario, load, phases, limits. Runs that differ in this answer different
+/// questions. Where requests went is no part of it: two servers, or two versions of one, are what is compared.
+pub fn plan_differences(baseline: &RunInfo, candidate: &RunInfo) -> Vec<Difference> {
+    let words = |run: &RunInfo| {
+        [
+            ("scenario", run.name.clone()),
+            ("source", without_place(&run.source).to_owned()),
+            ("model", model(run.model).to_owned()),
+            ("load", run.load.clone()),
+            ("duration", seconds(run.duration_s)),
+            ("most users", run.target_peak.to_string()),
+            ("highest rate", run.rate_peak.to_string()),
+            ("most requests a second", bound(run.max_rps)),
+            ("most requests", bound(run.max_requests)),
+            ("time limit of a request", seconds(run.timeout_s)),
+            ("scenarios side by side", parts(&run.parts)),
+            ("phases", phases(&run.phases)),
+        ]
+    };
+    differences(words(baseline), words(candidate))
+}
+
+/// What else was different: target, machine, program. It does not keep runs from being compared, and may be why they differ.
+pub fn setting_differences(baseline: &RunInfo, candidate: &RunInfo) -> Vec<Difference> {
+    let words = |run: &RunInfo| {
+        let machine = &run.machine;
+        [
+            ("target", run.origins.join(", ")),
+            ("version of loadforge", run.loadforge_version.clone()),
+            ("machine", machine.hostname.clone()),
+            ("processor", machine.cpu_model.clone()),
+            ("kernel", machine.kernel.clone()),
+            ("CPUs allowed", machine.cpus_allowed.to_string()),
+            ("CPU quota", bound(machine.cpu_quota)),
+            ("workers", run.workers.to_string()),
+            ("transport", run.transport.clone()),
+            ("wire", run.wire.clone()),
+            ("target on the same machine", yes_or_no(run.target_is_local)),
+        ]
+    };
+    differences(words(baseline), words(candidate))
+}
+
+fn differences<const N: usize>(
+    baseline: [(&'static str, String); N],
+    candidate: [(&'static str, String); N],
+) -> Vec<Difference> {
+    let pairs = baseline.into_iter().zip(candidate);
+    pairs
+        .filter(|((_, a), (_, b))| a != b)
+        .map(|((what, baseline), (_, candidate))| Difference {
+            what,
+            baseline,
+            candidate,
+        })
+        .collect()
+}
+
+/// A URL without its host, a file without its folder: the same scenario may lie elsewhere and ask another server.
+fn without_place(source: &str) -> &str {
+    match source.split_once("://") {
+        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => source.rsplit('/').next().unwrap_or(source),
+    }
+}
+
+fn model(model: LoadModel) -> &'static str {
+    match model {
+        LoadModel::Closed => "closed",
+        LoadModel::Open => "open",
+    }
+}
+
+fn seconds(seconds: f64) -> String {
+    format!("{seconds} s")
+}
+
+fn bound(bound: Option<impl ToString>) -> String {
+    bound.map_or("no bound".to_owned(), |bound| bound.to_string())
+}
+
+fn yes_or_no(yes: bool) -> String {
+    if yes { "yes" } else { "no" }.to_owned()
+}
+
+fn parts(parts: &[PartInfo]) -> String {
+    let words: Vec<String> = parts
+        .iter()
+        .map(|part| {
+            let most = part.max_users.map(|most| format!(", up to {most} users"));
+            format!(
+                "{}: {} ({}{})",
+                part.name,
+                part.load,
+                model(part.model),
+                most.unwrap_or_default()
+            )
+        })
+        .collect();
+    or_none(&words)
+}
+
+fn phases(phases: &[PhaseInfo]) -> String {
+    let words: Vec<String> = phases
+        .iter()
+        .map(|phase| {
+            let role = match phase.role {
+                loadforge_scenarios::PhaseRole::Measured => "",
+                loadforge_scenarios::PhaseRole::WarmUp => ", warm-up",
+                loadforge_scenarios::PhaseRole::CoolDown => ", cool-down",
+            };
+            format!(
+                "{} {} to {} s{role}",
+                phase.name, phase.from_s, phase.until_s
+            )
+        })
+        .collect();
+    or_none(&words)
+}
+
+fn or_none(words: &[String]) -> String {
+    match words {
+        [] => "none".to_owned(),
+        words => words.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Machine, sample};
+    use loadforge_scenarios::PhaseRole;
+
+    fn changed(change: impl FnOnce(&mut RunInfo)) -> (Vec<&'static str>, Vec<&'static str>) {
+        let before = sample::run_info();
+        let mut after = before.clone();
+        change(&mut after);
+        let what = |list: Vec<Difference>| list.into_iter().map(|found| found.what).collect();
+        (
+            what(plan_differences(&before, &after)),
+            what(setting_differences(&before, &after)),
+        )
+    }
+
+    #[test]
+    fn everything_that_was_asked_for_is_the_plan() {
+        type Change = fn(&mut RunInfo);
+        let rows: [(&str, Change); 11] = [
+            ("scenario", |run| run.name = "other".to_owned()),
+            ("source", |run| run.source = "tests/other.toml".to_owned()),
+            ("model", |run| run.model = LoadModel::Open),
+            ("load", |run| run.load = "7 users".to_owned()),
+            ("duration", |run| run.duration_s = 4.0),
+            ("most users", |run| run.target_peak = 7),
+            ("most requests a second", |run| run.max_rps = Some(5.0)),
+            ("most requests", |run| run.max_requests = Some(5)),
+            ("time limit of a request", |run| run.timeout_s = 3.0),
+            ("scenarios side by side", |run| {
+                run.parts.push(PartInfo {
+                    name: "a".to_owned(),
+                    model: LoadModel::Open,
+                    load: "5 a second".to_owned(),
+                    max_users: Some(9),
+                });
+            }),
+            ("phases", |run| {
+                run.phases.push(PhaseInfo {
+                    name: "warm-up".to_owned(),
+                    from_s: 0.0,
+                    until_s: 1.0,
+                    role: PhaseRole::WarmUp,
+                });
+            }),
+        ];
+        for (what, change) in rows {
+            assert_eq!(changed(change), (vec![what], vec![]), "{what}");
+        }
+    }
+
+    #[test]
+    fn time_chance_and_thresholds_are_no_difference_and_the_machine_is_a_note() {
+        let (plan, setting) = changed(|run| {
+            run.started_at = "2027-01-01T00:00:00Z".to_owned();
+            run.seed = 8;
+            run.thresholds.clear();
+            run.notes.push("a fallback".to_owned());
+            run.source = "elsewhere/sample.toml".to_owned();
+        });
+        assert_eq!((plan, setting), (vec![], vec![]));
+        let (plan, setting) = changed(|run| {
+            run.origins = vec!["http://10.0.0.7:81".to_owned()];
+            run.workers = 2;
+            run.machine = Machine {
+                cpu_model: "another".to_owned(),
+                kernel: "7.0".to_owned(),
+                ..Machine::default()
+            };
+        });
+        assert!(plan.is_empty());
+        assert_eq!(setting, ["target", "processor", "kernel", "workers"]);
+    }
+
+    #[test]
+    fn one_path_on_two_servers_is_one_plan() {
+        for (source, rest) in [
+            ("http://a.test:80/x?y=1", "/x?y=1"),
+            ("http://a.test", "/"),
+            ("load/shop.toml", "shop.toml"),
+            ("shop.toml", "shop.toml"),
+        ] {
+            assert_eq!(without_place(source), rest);
+        }
+    }
+}
