@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod compare;
 mod direction;
 pub mod format;
 mod headline;
@@ -27,7 +28,8 @@ mod fixture;
 #[cfg(test)]
 mod sample_run;
 
-pub use html::{page, preview_html};
+pub use compare::{COMPARE_SCHEMA, CompareReport, ComparedPair, ComparedRun};
+pub use html::{compare_html, page, preview_html};
 pub use pipeline::{job_summary, log_line};
 pub use preview::Curve;
 pub use report::{Format, Report, UnknownFormat, regenerate, write_all};
@@ -38,4 +40,4 @@ pub use results::{
 };
 pub use seconds::SecondCounts;
 pub use series::{MAX_POINTS, Quantiles, Series, SeriesPoint, Spread};
-pub use terminal::{Live, LiveMode, final_table, preview_terminal, printable};
+pub use terminal::{Live, LiveMode, compare_table, final_table, preview_terminal, printable};

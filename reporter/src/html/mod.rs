@@ -1,15 +1,17 @@
 //! `report.html`: one file that opens without a network and explains itself.
-//! Neighbours: `charts.rs` makes the charts, `preview.rs` the page of a plan, `tables.rs` everything else on the page, `assets/` holds template, style,
+//! Neighbours: `charts.rs` makes the charts, `preview.rs` the page of a plan, `compare.rs` that of several runs, `tables.rs` everything else on the page, `assets/` holds template, style,
 //! script and chart library. Invariants: all text from outside passes through the template's escaping, all JSON through
 //! `script_json`; the page forbids itself every connection (its Content-Security-Policy); equal runs give equal bytes.
 
 mod charts;
+mod compare;
 mod glossary;
 mod own_figures;
 mod pairs;
 mod preview;
 mod tables;
 
+pub use compare::compare_html;
 pub use preview::preview_html;
 pub(crate) use tables::{Card, cards, started_words};
 

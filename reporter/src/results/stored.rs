@@ -25,6 +25,7 @@ pub struct StoredRun {
     fold: RunFold,
     series: Series,
     half_line: bool,
+    ended: bool,
     notices: Vec<String>,
 }
 
@@ -37,9 +38,21 @@ impl StoredRun {
     /// # Errors
     /// When the directory is not one of ours, is empty, was written by a newer version, or is damaged.
     pub fn open(dir: &Path) -> Result<StoredRun, ResultsError> {
+        StoredRun::open_with(dir, |_| {})
+    }
+
+    /// The same, and hands each second to `each` as it is read.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(
+        dir: &Path,
+        mut each: impl FnMut(&Snapshot),
+    ) -> Result<StoredRun, ResultsError> {
         let mut info: RunInfo =
             read_json(dir, RUN_FILE, RUN_SCHEMA)?.ok_or_else(|| foreign(dir, RUN_FILE))?;
         let ended: Option<RunSummary> = read_json(dir, SUMMARY_FILE, SUMMARY_SCHEMA)?;
+        let has_summary = ended.is_some();
         let thresholds = info.thresholds.iter();
         let thresholds = thresholds.filter_map(|text| Threshold::parse(text, None).ok());
         let mut fold = RunFold::following(thresholds.collect(), info.model);
@@ -49,6 +62,7 @@ impl StoredRun {
             if timeline.take(&snapshot) {
                 fold.add(&snapshot);
                 series.add(&snapshot);
+                each(&snapshot);
             }
             Ok(())
         })?;
@@ -74,6 +88,7 @@ impl StoredRun {
             fold,
             series,
             half_line,
+            ended: has_summary,
             notices: missing.into_iter().chain(doubled).collect(),
         })
     }
@@ -101,6 +116,11 @@ impl StoredRun {
     /// What is wrong with the order of the seconds, in words: some are missing, some stand twice.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// Whether it came to its end and said so in `summary.json`; a run that was killed, or still goes on, has none.
+    pub fn ended(&self) -> bool {
+        self.ended
     }
 
     /// Whether the last line was only half written, as happens when a run is killed.

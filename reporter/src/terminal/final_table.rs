@@ -456,7 +456,7 @@ fn bar(share: f64) -> String {
 }
 
 /// Breaks text at blanks into lines of at most this many columns; a longer word is cut.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let word = clip(word, columns);

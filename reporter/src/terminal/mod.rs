@@ -9,12 +9,14 @@
 //! over the last one by moving the cursor up.
 
 mod ansi;
+mod compare;
 mod final_table;
 mod frame;
 mod plain;
 mod preview;
 
 pub use ansi::printable;
+pub use compare::compare_table;
 pub use final_table::final_table;
 pub use preview::preview_terminal;
 

@@ -1,0 +1,517 @@
+//! Runs beside each other, in words and as JSON. Neighbours: `terminal/compare.rs` and `html/compare.rs` show the same words,
+//! `loadforge-analysis` decided them. Invariant: every word and figure that is shown is in the JSON, too.
+
+use crate::{format, words};
+use loadforge_analysis::{
+    Answer, CONFIDENCE, Comparison, Difference, Doubt, ERROR_TOLERANCE, FEWEST_SECONDS, Figure,
+    Measure, RESAMPLES, RunInfo, RunSummary, VerdictLevel,
+};
+use serde::Serialize;
+use std::path::Path;
+
+/// The schema name of a comparison in JSON.
+pub const COMPARE_SCHEMA: &str = "loadforge.compare/1";
+
+/// Figures that a sentence names one by one.
+const MOST_NAMED: usize = 3;
+
+/// From here on percentages are written with an exponent: columns have no room for more digits.
+const MOST_PERCENT: f64 = 99_999.5;
+
+/// All that was compared.
+#[derive(Clone, Debug)]
+pub struct CompareReport<'a> {
+    /// The runs in the order in which they were named; the first is what all others are held against.
+    pub runs: Vec<ComparedRun<'a>>,
+    /// Each of the other runs against the first.
+    pub pairs: Vec<ComparedPair>,
+    /// Share by which a figure may differ and still be the same.
+    pub tolerance: f64,
+    /// The seed of all draws.
+    pub seed: u64,
+}
+
+/// One of the runs.
+#[derive(Clone, Copy, Debug)]
+pub struct ComparedRun<'a> {
+    /// Where its results lie, as it was named.
+    pub dir: &'a Path,
+    /// What was asked, and where it ran.
+    pub info: &'a RunInfo,
+    /// What it came to.
+    pub summary: &'a RunSummary,
+}
+
+/// A run against the first.
+#[derive(Clone, Debug)]
+pub struct ComparedPair {
+    /// Its place among the runs.
+    pub candidate: usize,
+    /// What differs in the figures.
+    pub comparison: Comparison,
+    /// What differs in what was asked for.
+    pub plan: Vec<Difference>,
+    /// What else differs.
+    pub setting: Vec<Difference>,
+}
+
+#[derive(Serialize)]
+struct JsonReport<'a> {
+    schema: &'static str,
+    confidence: f64,
+    tolerance: f64,
+    error_tolerance: f64,
+    resamples: usize,
+    seed: u64,
+    runs: Vec<JsonRun<'a>>,
+    pairs: Vec<JsonPair<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonRun<'a> {
+    label: String,
+    dir: String,
+    name: &'a str,
+    started_at: &'a str,
+    verdict: VerdictLevel,
+    reasons: &'a [String],
+    measured_s: f64,
+    requests: u64,
+}
+
+#[derive(Serialize)]
+struct JsonPair<'a> {
+    baseline: String,
+    candidate: String,
+    #[serde(flatten)]
+    comparison: &'a Comparison,
+    plan_differences: &'a [Difference],
+    setting_differences: &'a [Difference],
+}
+
+impl CompareReport<'_> {
+    /// Whether any run is worse than the first.
+    pub fn any_worse(&self) -> bool {
+        self.pairs
+            .iter()
+            .any(|pair| pair.comparison.answer == Answer::Worse)
+    }
+
+    /// The comparison for programs: `COMPARE_SCHEMA`, whose names are a contract. Latencies are in ms, changes and tolerances in
+    /// shares; ends with a line break.
+    ///
+    /// # Errors
+    /// Never: there is nothing in it that JSON cannot hold.
+    pub fn json(&self) -> serde_json::Result<String> {
+        let runs = self.runs.iter().enumerate().map(|(index, run)| JsonRun {
+            label: label(index),
+            dir: run.dir.display().to_string(),
+            name: &run.info.name,
+            started_at: &run.info.started_at,
+            verdict: run.summary.verdict.level,
+            reasons: &run.summary.verdict.reasons,
+            measured_s: run.summary.measured.seconds,
+            requests: run.summary.measured.done,
+        });
+        let pairs = self.pairs.iter().map(|pair| JsonPair {
+            baseline: label(0),
+            candidate: label(pair.candidate),
+            comparison: &pair.comparison,
+            plan_differences: &pair.plan,
+            setting_differences: &pair.setting,
+        });
+        let report = JsonReport {
+            schema: COMPARE_SCHEMA,
+            confidence: CONFIDENCE,
+            tolerance: self.tolerance,
+            error_tolerance: ERROR_TOLERANCE,
+            resamples: RESAMPLES,
+            seed: self.seed,
+            runs: runs.collect(),
+            pairs: pairs.collect(),
+        };
+        serde_json::to_string_pretty(&report).map(|text| text + "\n")
+    }
+}
+
+/// What a run is called in tables: A is the first, B the next; a 27th is AA.
+pub(crate) fn label(index: usize) -> String {
+    let letter = char::from(b'A' + (index % 26) as u8);
+    match index / 26 {
+        0 => letter.to_string(),
+        more => format!("{}{letter}", label(more - 1)),
+    }
+}
+
+/// The word of an answer.
+pub(crate) fn answer_word(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Worse => "worse",
+        Answer::Better => "better",
+        Answer::Same => "same",
+        Answer::Inconclusive => "inconclusive",
+    }
+}
+
+/// What is compared, as a row is called.
+pub(crate) fn measure_word(measure: Measure) -> &'static str {
+    match measure {
+        Measure::P50 => "p50",
+        Measure::P95 => "p95",
+        Measure::P99 => "p99",
+        Measure::ErrorRate => "error rate",
+        Measure::Rps => "requests/s",
+    }
+}
+
+/// A figure of one run.
+pub(crate) fn value_text(measure: Measure, value: Option<f64>) -> String {
+    match (measure, value) {
+        (_, None) => format::NONE.to_owned(),
+        (Measure::ErrorRate, Some(share)) => format::percent(share),
+        (Measure::Rps, Some(rate)) => format::rate(rate),
+        (_, Some(ms)) => format::latency(ms),
+    }
+}
+
+/// How much more or less: "+10.2 %", "−0.10 points".
+pub(crate) fn change_text(figure: &Figure) -> String {
+    match figure.change {
+        None => format::NONE.to_owned(),
+        Some(change) => format!(
+            "{}{}",
+            signed(figure.measure, change),
+            unit(figure.measure, figure.change)
+        ),
+    }
+}
+
+/// Between what bounds: "+7.9 to +12.6 %".
+pub(crate) fn interval_text(figure: &Figure) -> String {
+    match (figure.low, figure.high) {
+        (Some(low), Some(high)) => format!(
+            "{} to {}{}",
+            signed(figure.measure, low),
+            signed(figure.measure, high),
+            unit(figure.measure, None)
+        ),
+        _ => format::NONE.to_owned(),
+    }
+}
+
+fn unit(measure: Measure, change: Option<f64>) -> &'static str {
+    match (measure, change) {
+        (Measure::ErrorRate, Some(_)) => " points",
+        (Measure::ErrorRate, None) => " pts",
+        _ => " %",
+    }
+}
+
+/// Percent or points with their sign; what reads as nothing has none.
+fn signed(measure: Measure, change: f64) -> String {
+    let percent = change * 100.0;
+    if percent.abs() >= MOST_PERCENT {
+        return format!("{percent:+.0e}").replace('-', "−");
+    }
+    let digits = match (measure, percent.abs()) {
+        (Measure::ErrorRate, size) if size < 9.995 => 2,
+        (_, size) if size < 99.95 => 1,
+        _ => 0,
+    };
+    let text = format!("{percent:+.digits$}");
+    let nothing = text
+        .chars()
+        .all(|char| matches!(char, '+' | '-' | '0' | '.'));
+    match nothing {
+        true => text[1..].to_owned(),
+        false => text.replace('-', "−"),
+    }
+}
+
+/// Why nothing can be said of a figure.
+pub(crate) fn doubt_words(doubt: Doubt, measure: Measure, tolerance: f64) -> String {
+    let beyond = tolerance_words(measure, tolerance);
+    let figure = measure_word(measure);
+    match doubt {
+        Doubt::Unusable => {
+            "a run that is INVALID says nothing about its target; --force judges it all the same"
+                .to_owned()
+        }
+        Doubt::FewSeconds => format!(
+            "each run must have been measured for at least {}",
+            format::span(FEWEST_SECONDS)
+        ),
+        Doubt::FewRequests => format!(
+            "{figure} takes at least {} in each run",
+            format::plural(measure.least_requests(), "request")
+        ),
+        Doubt::Wide => format!(
+            "{figure} scatters too much to rule out either no change or one of more than {beyond}; longer runs tell more"
+        ),
+        Doubt::Slight => format!("{figure} surely differs, and perhaps by no more than {beyond}"),
+    }
+}
+
+/// The difference that is too small to matter.
+pub(crate) fn tolerance_words(measure: Measure, tolerance: f64) -> String {
+    match measure {
+        Measure::ErrorRate => format!("{} points", ERROR_TOLERANCE * 100.0),
+        _ => format!("{} %", trimmed(tolerance * 100.0)),
+    }
+}
+
+/// A percentage as it was typed: 5, 2.5.
+fn trimmed(percent: f64) -> f64 {
+    (percent * 1e6).round() / 1e6
+}
+
+/// What came out for a pair, in a sentence.
+pub(crate) fn story(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
+    let tolerance = tolerance_words(Measure::P50, report.tolerance);
+    match pair.comparison.answer {
+        answer @ (Answer::Worse | Answer::Better) => named(&pair.comparison, answer),
+        Answer::Same => format!(
+            "No figure of the run differs by more than {tolerance} (error rates {}).",
+            tolerance_words(Measure::ErrorRate, report.tolerance)
+        ),
+        Answer::Inconclusive => {
+            let figures = pair.comparison.figures.iter();
+            let unsure: Vec<&str> = figures
+                .filter(|figure| figure.answer == Answer::Inconclusive)
+                .map(|figure| measure_word(figure.measure))
+                .collect();
+            format!(
+                "Nothing is surely better or worse; nothing can be said of {}.",
+                listed(&unsure)
+            )
+        }
+    }
+}
+
+/// The figures that have this answer, those of the whole run first.
+fn named(comparison: &Comparison, answer: Answer) -> String {
+    let of_run = comparison.figures.iter().map(|figure| (None, figure));
+    let of_endpoints = comparison.endpoints.iter().flat_map(|endpoint| {
+        let name = words::endpoint_label(&endpoint.method, &endpoint.name);
+        endpoint
+            .figures
+            .iter()
+            .map(move |figure| (Some(name.clone()), figure))
+    });
+    let all: Vec<String> = of_run
+        .chain(of_endpoints)
+        .filter(|(_, figure)| figure.answer == answer)
+        .map(|(endpoint, figure)| {
+            let of = endpoint.map_or(String::new(), |name| format!(" of {name}"));
+            format!(
+                "{}{of} {}",
+                measure_word(figure.measure),
+                change_text(figure)
+            )
+        })
+        .collect();
+    let (shown, rest) = all.split_at(all.len().min(MOST_NAMED));
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!(
+        "Surely {}: {}{more}.",
+        answer_word(answer),
+        shown.join(", ")
+    )
+}
+
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "endpoints".to_owned(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// How sure the answers are and what they are held to, for the foot of a table.
+pub(crate) fn method_words(report: &CompareReport<'_>) -> String {
+    format!(
+        "Intervals hold with {} %, all of a pair together. Worse or better: the interval leaves out no change, and the change is more \
+         than {} (error rates: {}). Same: the interval lies within that.",
+        CONFIDENCE * 100.0,
+        tolerance_words(Measure::P50, report.tolerance),
+        tolerance_words(Measure::ErrorRate, report.tolerance),
+    )
+}
+
+/// A difference in a line.
+pub(crate) fn difference_words(difference: &Difference, candidate: &str) -> String {
+    format!(
+        "{}: A {}, {candidate} {}",
+        difference.what, difference.baseline, difference.candidate
+    )
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A comparison given by hand, for golden files.
+
+    use super::*;
+    use loadforge_analysis::{Blocks, EndpointComparison};
+
+    /// A figure with its interval.
+    pub(crate) fn figure(
+        measure: Measure,
+        (baseline, candidate): (f64, f64),
+        interval: Option<(f64, f64)>,
+        answer: Answer,
+        doubt: Option<Doubt>,
+    ) -> Figure {
+        Figure {
+            measure,
+            baseline: Some(baseline),
+            candidate: Some(candidate),
+            change: Some(match measure {
+                Measure::ErrorRate => candidate - baseline,
+                _ => candidate / baseline - 1.0,
+            }),
+            low: interval.map(|(low, _)| low),
+            high: interval.map(|(_, high)| high),
+            answer,
+            doubt,
+        }
+    }
+
+    /// Worse in its p95, with an endpoint that is better, one with a hostile name and one that only the first run has.
+    pub(crate) fn comparison() -> Comparison {
+        use Answer::{Better, Inconclusive, Same, Worse};
+        let run = vec![
+            figure(Measure::P50, (1.2, 1.21), Some((-0.013, 0.029)), Same, None),
+            figure(Measure::P95, (4.0, 4.41), Some((0.079, 0.126)), Worse, None),
+            figure(
+                Measure::P99,
+                (9.0, 9.4),
+                Some((-0.06, 0.16)),
+                Inconclusive,
+                Some(Doubt::Wide),
+            ),
+            figure(
+                Measure::ErrorRate,
+                (0.0, 0.0),
+                Some((-0.0003, 0.0003)),
+                Same,
+                None,
+            ),
+            figure(
+                Measure::Rps,
+                (998.2, 998.4),
+                Some((-0.001, 0.0012)),
+                Same,
+                None,
+            ),
+        ];
+        let home = vec![
+            figure(Measure::P50, (1.0, 0.7), Some((-0.35, -0.25)), Better, None),
+            figure(
+                Measure::P95,
+                (3.0, 3.1),
+                Some((0.01, 0.07)),
+                Inconclusive,
+                Some(Doubt::Slight),
+            ),
+            figure(
+                Measure::P99,
+                (7.0, 7.0),
+                None,
+                Inconclusive,
+                Some(Doubt::FewRequests),
+            ),
+            figure(
+                Measure::ErrorRate,
+                (0.01, 0.025),
+                Some((0.011, 0.0192)),
+                Worse,
+                None,
+            ),
+        ];
+        let gone = Measure::OF_ENDPOINT.map(|measure| Figure {
+            candidate: None,
+            change: None,
+            ..figure(
+                measure,
+                (0.5, 1.0),
+                None,
+                Inconclusive,
+                Some(Doubt::FewRequests),
+            )
+        });
+        let endpoint = |name: &str, method: &str, figures: &[Figure]| EndpointComparison {
+            name: name.to_owned(),
+            method: method.to_owned(),
+            figures: figures.to_vec(),
+        };
+        Comparison {
+            answer: Worse,
+            figures: run.clone(),
+            endpoints: vec![
+                endpoint("home", "GET", &home),
+                endpoint("\u{1b}[2J</td><script>", "POST", &run[..4]),
+                endpoint("old", "", &gone),
+            ],
+            blocks: Some(Blocks {
+                block_s: 4.0,
+                blocks: 7.5,
+                paired: true,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_have_a_sign_and_nothing_has_none() {
+        let rows = [
+            (Measure::P95, 0.1024, "+10.2 %"),
+            (Measure::P95, -0.1024, "−10.2 %"),
+            (Measure::P95, 0.0004, "0.0 %"),
+            (Measure::P95, -0.0004, "0.0 %"),
+            (Measure::P95, 3.457, "+346 %"),
+            (Measure::P95, 2e12, "+2e14 %"),
+            (Measure::ErrorRate, 0.001, "+0.10 points"),
+            (Measure::ErrorRate, -0.25, "−25.0 points"),
+            (Measure::ErrorRate, 0.0, "0.00 points"),
+        ];
+        for (measure, change, text) in rows {
+            let figure = Figure {
+                change: Some(change),
+                ..sample::figure(measure, (1.0, 1.0), None, Answer::Same, None)
+            };
+            assert_eq!(change_text(&figure), text);
+        }
+    }
+
+    #[test]
+    fn runs_are_lettered_however_many_there_are() {
+        let letters = [0, 1, 25, 26, 27, 701, 702].map(label);
+        assert_eq!(letters, ["A", "B", "Z", "AA", "AB", "ZZ", "AAA"]);
+    }
+
+    #[test]
+    fn the_sentence_names_the_first_and_counts_the_rest() {
+        let mut comparison = sample::comparison();
+        assert_eq!(
+            named(&comparison, Answer::Worse),
+            "Surely worse: p95 +10.3 %, error rate of GET home +1.50 points, p95 of POST \u{1b}[2J</td><script> +10.3 %."
+        );
+        comparison.figures[0].answer = Answer::Worse;
+        assert!(named(&comparison, Answer::Worse).ends_with(", and 1 more."));
+    }
+
+    #[test]
+    fn the_tolerance_reads_as_it_was_typed() {
+        assert_eq!(tolerance_words(Measure::P95, 0.05), "5 %");
+        assert_eq!(tolerance_words(Measure::P95, 0.07), "7 %");
+        assert_eq!(tolerance_words(Measure::P95, 0.025), "2.5 %");
+        assert_eq!(tolerance_words(Measure::ErrorRate, 0.025), "0.1 points");
+    }
+}
