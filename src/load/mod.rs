@@ -79,6 +79,7 @@ impl Load {
         let max_requests = max_requests(args, complaints);
         let max_rate = max_rate(args, file, complaints);
         let phases = span::phases(args, file, duration, complaints);
+        let phases = span::by_steps(phases, &asked.demand, duration);
         Load {
             demands: vec![NamedDemand {
                 name: String::new(),

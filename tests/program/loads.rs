@@ -226,3 +226,31 @@ fn everything_wrong_with_a_config_file_is_told_at_once() {
         nothing.stderr
     );
 }
+
+#[test]
+fn each_step_of_a_staircase_has_figures_of_its_own() {
+    let dir = tempdir().unwrap();
+    let scenario = "name = \"stairs\"\ntarget = \"echo\"\nthink_time = \"10ms\"\n[[task]]\nname = \"home\"\nget = \"/\"\n";
+    fs::write(dir.path().join("stairs.toml"), scenario).unwrap();
+    let stairs = "run stairs.toml --pattern step --users 2 --ramp-to 6 --step-size 2 --step-duration 2s --warmup 1s --duration 6s";
+    let words: Vec<&str> = stairs.split(' ').chain(["--allow-invalid"]).collect();
+    run_well_in(dir.path(), &words);
+    let results = results_dir(dir.path()).unwrap();
+    let names = |file: &str| -> Vec<String> {
+        let file = json(&results.join(file));
+        let phases = file["phases"].as_array().unwrap().iter();
+        phases
+            .map(|phase| phase["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let planned = names("run.json");
+    assert_eq!(planned, ["warm-up", "2 users", "4 users", "6 users"]);
+    // A machine that stands still for as long as a step takes loses its row, and no other.
+    let run = names("summary.json");
+    let mut left = planned.iter();
+    assert!(
+        run.iter().all(|name| left.any(|known| known == name)),
+        "{run:?}"
+    );
+    assert_eq!(run.last().unwrap(), "6 users");
+}
