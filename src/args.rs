@@ -1,9 +1,11 @@
 //! The command line as it was typed. Neighbours: `intent.rs` makes of it what was meant.
 //! Invariant: numbers and durations stay text here, so that all that is wrong with them is said at once and in our words.
 
+mod compare;
 mod dump;
 mod load;
 
+pub use compare::{CompareArgs, CompareFormatWord};
 pub use dump::{DumpArgs, DumpWord};
 pub use load::{CurveWord, LoadArgs};
 
@@ -41,6 +43,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Print every request of a run that recorded them
     Dump(DumpArgs),
+    /// Hold runs against each other: what is better, worse or the same, and what nobody can tell
+    Compare(CompareArgs),
     /// Check a scenario file and say everything that is wrong with it
     Validate(ValidateArgs),
     /// Draw the load of a scenario file, or of flags, without running it
@@ -479,6 +483,7 @@ First steps:
   loadforge validate shop.toml                       everything that is wrong with a scenario file
   loadforge import har recording.har                 a scenario file of what a browser recorded
   loadforge report results/shop-20261121T093000Z     its reports once more
+  loadforge compare results/before results/after     what differs by more than chance
 
 Each command explains itself: loadforge run --help
 
@@ -486,7 +491,7 @@ Exit codes:
   0    all went as asked
   1    it could not be run
   2    bad input, nothing was started
-  3    a threshold was not met
+  3    a threshold was not met, or a run is worse than the one before (compare --fail-on-worse)
   4    the run is INVALID: the generator could not do what was asked (0 with --allow-invalid)
   130  ended by a second Ctrl-C";
 

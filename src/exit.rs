@@ -12,7 +12,7 @@ pub enum Exit {
     CouldNotRun = 1,
     /// What was asked for makes no sense; nothing was started.
     BadInput = 2,
-    /// The run is sound and a threshold was not met.
+    /// The run is sound and a threshold was not met, or a comparison found it worse.
     ThresholdsNotMet = 3,
     /// The generator could not do what was asked, so the figures say nothing about the target.
     Invalid = 4,

@@ -132,6 +132,7 @@ fn carry_out(
         args::Command::Import(import) => commands::import::import(import),
         args::Command::Report(report) => commands::report::report(report),
         args::Command::Dump(dump) => commands::dump::dump(dump),
+        args::Command::Compare(compare) => commands::compare::compare(compare),
         args::Command::Validate(validate) => commands::validate::validate(validate),
         args::Command::Echo(echo) => commands::echo::echo(echo),
         args::Command::Selftest(selftest) => commands::selftest::selftest(selftest),

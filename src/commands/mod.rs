@@ -1,5 +1,6 @@
 //! What each command does. Neighbours: `args.rs` says what was typed, the crates below do the work.
 
+pub mod compare;
 pub mod dump;
 pub mod echo;
 pub mod import;

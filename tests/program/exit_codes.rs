@@ -16,7 +16,7 @@ fn help_and_version_are_no_failure_and_no_command_is() {
     let help = run_in(dir.path(), &["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
     assert!(help.stdout.contains("Exit codes:"), "{}", help.stdout);
-    for command in ["run", "report", "validate", "preview", "echo"] {
+    for command in ["run", "report", "compare", "validate", "preview", "echo"] {
         let help = run_in(dir.path(), &[command, "--help"]);
         assert_eq!(help.code, Some(0));
         assert!(

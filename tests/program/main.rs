@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod commands;
+mod compare;
 mod data;
 mod deaths;
 mod doors;

@@ -145,7 +145,7 @@ impl Run<'_> {
 
 /// The stretches of both runs by position. Paired, a position is a moment of the plan, and a run that has nothing there, nothing;
 /// else each run has its own, in their order.
-fn positions<'r>(runs: [&'r MeasuredSeconds; 2], paired: bool) -> [Vec<Option<&'r Stretch>>; 2] {
+fn positions(runs: [&MeasuredSeconds; 2], paired: bool) -> [Vec<Option<&Stretch>>; 2] {
     let both: BTreeSet<u64> = runs
         .iter()
         .flat_map(|run| run.stretches().keys().copied())
