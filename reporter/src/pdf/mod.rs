@@ -7,6 +7,7 @@ mod font;
 mod plot;
 mod sheet;
 
+use crate::headline::headline;
 use crate::html::{Card, cards, started_words};
 use crate::report::Report;
 use crate::terminal::printable;
@@ -89,6 +90,10 @@ fn heading(sheets: &mut Sheets, info: &RunInfo, summary: &RunSummary) {
     let lines = sheets.lines(font, &meta, WIDE, 2);
     sheets.paragraph(font, SOFT, LEFT, &lines);
     sheets.skip(8.0);
+    let font = Font::bold(12.0);
+    let lines = sheets.lines(font, &headline(summary), WIDE, 4);
+    sheets.paragraph(font, INK, LEFT, &lines);
+    sheets.skip(6.0);
 }
 
 /// The verdict in a box of its colour, with its reasons.
@@ -252,12 +257,16 @@ fn thresholds(sheets: &mut Sheets, thresholds: &[ThresholdResult]) {
     if thresholds.is_empty() {
         return;
     }
-    let columns = columns("Threshold", &[("measured", 90.0), ("result", 70.0)]);
+    let columns = columns(
+        "Threshold",
+        &[("measured", 70.0), ("result", 50.0), ("when", 190.0)],
+    );
     let row = |threshold: &ThresholdResult| Row {
         cells: vec![
             threshold.expr.clone(),
             words::threshold_actual(threshold),
             if threshold.passed { "met" } else { "not met" }.to_owned(),
+            words::threshold_when(threshold),
         ],
         bad: !threshold.passed,
     };

@@ -63,6 +63,7 @@ fn the_document_has_the_words_of_the_page() {
         "21 November 2026, 09:30:00 UTC".to_owned(),
         words::verdict_word(summary.verdict.level).to_owned(),
         words::verdict_heading(summary.verdict.level).to_owned(),
+        crate::headline::headline(summary),
         words::story(summary),
         words::thresholds_words(&summary.thresholds).unwrap(),
         words::left_out(summary).unwrap(),
