@@ -2,7 +2,8 @@
 //! Neighbours: fed with each `Snapshot`, live or from `snapshots.jsonl`; read by `html/`. `series.csv` does not come
 //! from here, it has every second.
 //! Invariant: never more than `MAX_POINTS` points, whatever the run's length. When a point covers several seconds, its
-//! counts are sums, and of each percentile it keeps the lowest and the highest second: percentiles are never averaged.
+//! counts are sums, and of each percentile and of the rate it keeps the lowest and the highest second: percentiles are never
+//! averaged, and a dip of a second is seen however long the run is.
 
 use crate::heat_map::HeatMap;
 use crate::seconds::SecondCounts;
@@ -43,6 +44,8 @@ pub struct SeriesPoint {
     pub users: UserCounts,
     /// Requests done.
     pub done: u64,
+    /// Requests done per second, in the slowest second and in the fastest; `None` when no window was half a second long.
+    pub rate: Option<Spread>,
     /// Of these, failed.
     pub failed: u64,
     /// Requests that were due and never begun.
@@ -88,12 +91,12 @@ pub struct Quantiles {
     pub max: Spread,
 }
 
-/// The lowest and the highest value of a figure among several seconds, in ms.
+/// The lowest and the highest value of a figure among several seconds; of latencies in ms.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Spread {
-    /// In the best second.
+    /// In the second where it was lowest.
     pub low: f64,
-    /// In the worst second.
+    /// In the second where it was highest.
     pub high: f64,
 }
 
@@ -216,6 +219,14 @@ impl SeriesPoint {
             windows: 1,
             users: snapshot.users,
             done: snapshot.requests.done,
+            // The rate of a shorter window is mostly chance.
+            rate: (snapshot.length_s >= 0.5).then(|| {
+                let rate = per_second(snapshot.requests.done, snapshot.length_s);
+                Spread {
+                    low: rate,
+                    high: rate,
+                }
+            }),
             failed: snapshot.requests.failed,
             not_sent: snapshot.requests.not_sent,
             bytes_in: snapshot.requests.bytes_in,
@@ -244,6 +255,10 @@ impl SeriesPoint {
         self.users.target_rate = self.users.target_rate.max(next.users.target_rate);
         self.users.in_flight = self.users.in_flight.max(next.users.in_flight);
         self.done += next.done;
+        self.rate = match (self.rate, next.rate) {
+            (Some(mine), Some(theirs)) => Some(mine.merged(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
         self.failed += next.failed;
         self.not_sent += next.not_sent;
         self.bytes_in += next.bytes_in;

@@ -17,7 +17,7 @@ pub(super) use planned::planned;
 use crate::format;
 use crate::report::Report;
 use crate::seconds::SecondCounts;
-use crate::series::{Series, SeriesPoint};
+use crate::series::{Series, SeriesPoint, Spread};
 use axes::{
     PhaseMark, WIDE, event_marks, legend_layout, line, moment, phase_marks, shade, time_axis,
     value_axis,
@@ -108,7 +108,8 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
         let (x, y) = own_times(counts, series);
         Scatter::new(x, y).name(name).mode(Mode::Lines).line(line)
     };
-    let mut traces: Vec<Box<dyn Trace>> = vec![
+    let mut traces = extremes(series, &x);
+    let means: [Box<dyn Trace>; 2] = [
         Scatter::new(x.clone(), done)
             .name("done")
             .mode(Mode::Lines)
@@ -122,6 +123,7 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
             .fill(Fill::ToZeroY)
             .fill_color(shade("--bad-soft")),
     ];
+    traces.extend(means);
     // A run of an older version did not tell when its requests were due.
     if !series.offered().is_empty() {
         let dashes = line("--muted", 1.5).dash(DashType::Dash);
@@ -139,11 +141,33 @@ pub(super) fn throughput(report: &Report<'_>) -> Chart {
                  they wait at the server. A flat line while the load still rises means that the server has reached its \
                  limit.{}{}",
                 phases_note(report.summary),
-                thinning_note(series, "the mean of that time")
+                thinning_note(
+                    series,
+                    "the mean of that time; the pale lines are its slowest and its fastest second"
+                )
             ),
             format!("Line chart of requests per second over time; the peak is {}.", format::rate(peak)),
         )
         .empty_unless(measured(report.summary), "No request was answered.")
+}
+
+/// Where a point covers several seconds: the slowest and the fastest of them, so that no dip hides in a mean.
+fn extremes(series: &Series, x: &[i64]) -> Vec<Box<dyn Trace>> {
+    if series.windows_per_point() == 1 {
+        return Vec::new();
+    }
+    let trace = |name: &str, figure: fn(&Spread) -> f64| -> Box<dyn Trace> {
+        let points = series.points().iter();
+        let y = points.map(|point| point.rate.as_ref().map(|rate| rounded(figure(rate))));
+        Scatter::new(x.to_vec(), y.collect::<Vec<_>>())
+            .name(name)
+            .mode(Mode::Lines)
+            .line(line("--series-1-pale", 1.0))
+    };
+    vec![
+        trace("slowest second", |rate| rate.low),
+        trace("fastest second", |rate| rate.high),
+    ]
 }
 
 /// Counts by the second they belong to, as moments and rates.

@@ -344,3 +344,33 @@ fn a_run_that_did_not_tell_when_its_requests_were_due_has_no_empty_curves() {
         .collect();
     assert_eq!(names, ["done", "failed"]);
 }
+
+#[test]
+fn a_run_too_long_for_a_point_a_second_shows_its_slowest_and_fastest_second() {
+    let one = fixture::snapshots(30).remove(29);
+    let seconds = (1..=2_100u32).map(|second| {
+        let mut snapshot = one.clone();
+        snapshot.at_s = f64::from(second);
+        snapshot.requests.done = match second {
+            777 => 1,
+            1_500 => 9_000,
+            _ => 400,
+        };
+        snapshot
+    });
+    let run = Run::of(&seconds.collect::<Vec<_>>());
+    let figures = |chart: charts::Chart, name: &str| -> Vec<f64> {
+        let plot = serde_json::to_value(&chart.plot).unwrap();
+        let traces = plot["data"].as_array().unwrap().clone();
+        let trace = traces.into_iter().find(|trace| trace["name"] == name);
+        let trace = trace.unwrap_or_else(|| panic!("{name}"));
+        let points = trace["y"].as_array().unwrap();
+        points.iter().map(|y| y.as_f64().unwrap()).collect()
+    };
+    let slowest = figures(charts::throughput(&run.report()), "slowest second");
+    let fastest = figures(charts::throughput(&run.report()), "fastest second");
+    assert!(slowest.len() < 2_000);
+    assert_eq!(slowest.into_iter().fold(f64::MAX, f64::min), 1.0);
+    assert_eq!(fastest.into_iter().fold(0.0, f64::max), 9_000.0);
+    figures(charts::response(&run.report()), "p50 of the best second");
+}

@@ -82,7 +82,7 @@ fn bands(report: &Report<'_>, id: &'static str, title: &'static str, of: Figures
             .mode(Mode::Lines)
             .line(line(colour, 2.0))
     };
-    let traces: Vec<Box<dyn Trace>> = vec![
+    let bands: [Box<dyn Trace>; 3] = [
         band("p50 (half are faster)", pick(|q| q.p50.high), "--band-1"),
         band("p95", pick(|q| q.p95.high), "--band-2")
             .fill(Fill::ToNextY)
@@ -91,6 +91,13 @@ fn bands(report: &Report<'_>, id: &'static str, title: &'static str, of: Figures
             .fill(Fill::ToNextY)
             .fill_color(shade("--band-3-soft")),
     ];
+    // Where a point covers several seconds, the middle of the best of them shows how far these lie apart.
+    let is_thinned = series.windows_per_point() > 1;
+    let best: Option<Box<dyn Trace>> = is_thinned.then(|| -> Box<dyn Trace> {
+        let dots = line("--band-1", 1.0).dash(DashType::Dot);
+        band("p50 of the best second", pick(|q| q.p50.low), "--band-1").line(dots)
+    });
+    let traces = best.into_iter().chain(bands).collect();
     let top = unit.of(worst * 1.05);
     let layout = with_marks(legend_layout(), report, WIDE)
         .x_axis(time_axis(series))
