@@ -102,11 +102,12 @@ pub struct RunSummary {
     /// Each phase of the plan by itself, in the order of time; none when the plan has none.
     #[serde(default)]
     pub phases: Vec<PhaseSummary>,
-    /// The part of the measured time with the highest load; `None` when nothing was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The part of the measured time with the highest load; `None` when nothing was measured, or no load was seen in a run too
+    /// short for it.
+    #[serde(default)]
     pub peak: Option<PeakSummary>,
     /// When errors began to stay; `None` when they did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub onset: Option<OnsetSummary>,
     /// Users at their peak.
     pub users: UserPeaks,
