@@ -57,11 +57,11 @@ fn tally(server: &Server, seconds: u64, slowed: Slowed, pairs: u64) -> Tally {
 
 #[test]
 fn equal_runs_raise_few_alarms_and_a_slower_p95_is_found() {
-    // Of 20 pairs at most 5 of each may err: at a true rate of 5 % one seed in 3,000 has more, and this is one seed.
-    let equal = tally(&Server::USUAL, 30, Slowed::Nothing, 20);
-    assert!(equal.alarms <= 5 && equal.p95_covered >= 15, "{equal:?}");
-    let slower = tally(&Server::USUAL, 30, Slowed::All(0.1), 20);
-    assert!(slower.p95_worse >= 15, "{slower:?}");
+    // Of 12 pairs at most 4 of each may err: at a true rate of 5 % one seed in 5,000 has more, and this is one seed.
+    let equal = tally(&Server::USUAL, 30, Slowed::Nothing, 12);
+    assert!(equal.alarms <= 4 && equal.p95_covered >= 8, "{equal:?}");
+    let slower = tally(&Server::USUAL, 30, Slowed::All(0.1), 12);
+    assert!(slower.p95_worse >= 8, "{slower:?}");
 }
 
 /// The table in `docs/accuracy.md`.
@@ -281,23 +281,23 @@ fn a_run_of_hours_is_compared_with_a_short_one() {
         same_plan: false,
         ..SETTINGS
     };
-    let comparison = compare(&run(36_000), &run(3_600), &settings);
+    let comparison = compare(&run(7_200), &run(1_800), &settings);
     assert_eq!(
         comparison.figures[1].answer,
         Answer::Same,
         "{comparison:#?}"
     );
-    assert_eq!(comparison.blocks.unwrap().block_s, 256.0);
+    assert_eq!(comparison.blocks.unwrap().block_s, 32.0);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// Whatever the runs: nothing breaks, intervals hold their change, words follow from them, and swapping turns them around.
     #[test]
     fn any_two_runs_can_be_compared(
         seconds in (0u64..40, 0u64..40),
-        rates in (0u32..200, 0u32..200),
+        rates in (0u32..100, 0u32..100),
         failing in 0f64..1.0,
         hiccups in 0f64..0.5,
         slower in 0f64..3.0,
