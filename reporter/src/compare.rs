@@ -265,8 +265,30 @@ fn trimmed(percent: f64) -> f64 {
     (percent * 1e6).round() / 1e6
 }
 
-/// What came out for a pair, in a sentence.
+/// What came out for a pair, in a sentence or two.
 pub(crate) fn story(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
+    let sentence = outcome(report, pair);
+    let doubtful: Vec<String> = [0, pair.candidate]
+        .into_iter()
+        .filter(|&index| {
+            let run = report.runs.get(index);
+            run.is_some_and(|run| run.summary.verdict.level != VerdictLevel::Valid)
+        })
+        .map(label)
+        .collect();
+    match &doubtful[..] {
+        [] => sentence,
+        [one] => {
+            format!("{sentence} {one} is not VALID: its own generator may be why they differ.")
+        }
+        all => format!(
+            "{sentence} {} are not VALID: their own generators may be why they differ.",
+            all.join(" and ")
+        ),
+    }
+}
+
+fn outcome(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
     let tolerance = tolerance_words(Measure::P50, report.tolerance);
     match pair.comparison.answer {
         answer @ (Answer::Worse | Answer::Better) => named(&pair.comparison, answer),

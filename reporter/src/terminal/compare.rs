@@ -218,11 +218,15 @@ mod tests {
     }
 
     fn table_of(comparison: Comparison, dir: &str, colour: bool) -> String {
-        let (info, summary) = (fixture::run_info(), summary());
+        table_with(comparison, dir, colour, &summary())
+    }
+
+    fn table_with(comparison: Comparison, dir: &str, colour: bool, summary: &RunSummary) -> String {
+        let info = fixture::run_info();
         let run = |dir| ComparedRun {
             dir: Path::new(dir),
             info: &info,
-            summary: &summary,
+            summary,
         };
         let report = CompareReport {
             runs: vec![run("results/shop-20261121T093000Z"), run(dir)],
@@ -250,6 +254,18 @@ mod tests {
     fn the_table_of_a_comparison_is_the_golden_one() {
         let table = table_of(sample::comparison(), "results/shop-20261121T101500Z", false);
         insta::assert_snapshot!("compare", table);
+    }
+
+    #[test]
+    fn a_generator_that_was_not_fit_is_named_beside_the_answer() {
+        let mut summary = summary();
+        summary.verdict.level = VerdictLevel::Suspect;
+        let table = table_with(sample::comparison(), "b", false, &summary);
+        let words = table.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            words.contains("A and B are not VALID: their own generators may be why"),
+            "{table}"
+        );
     }
 
     #[test]
