@@ -24,7 +24,24 @@ pub fn loadforge() -> Command {
     command.stdin(Stdio::null()).env("NO_COLOR", "1");
     // Where these tests run within GitHub Actions, their runs are not the job's.
     command.env_remove("GITHUB_STEP_SUMMARY");
+    hearing_signals(&mut command);
     command
+}
+
+/// Has a program begin as from a person's shell. In the background of a script, or under nohup, whoever runs the tests ignores
+/// some of these signals, and what is ignored is inherited.
+pub fn hearing_signals(command: &mut Command) {
+    let usual = || {
+        for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGTERM] {
+            // SAFETY: plain numbers, and `signal` may be called between fork and exec.
+            if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only `signal` is called, which is safe after a fork.
+    unsafe { command.pre_exec(usual) };
 }
 
 /// What a program that has ended said.

@@ -3,8 +3,8 @@
 
 use crate::{
     running::{
-        PATIENCE, Running, assert_balanced, children_of, count, eventually, is_alive, json,
-        left_in_shm, loadforge, results_dir, summary, two_workers,
+        PATIENCE, Running, assert_balanced, children_of, count, eventually, hearing_signals,
+        is_alive, json, left_in_shm, loadforge, results_dir, summary, two_workers,
     },
     servers::Echo,
 };
@@ -316,6 +316,7 @@ fn on_a_terminal(
     terminal
         .current_dir(dir)
         .args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    hearing_signals(&mut terminal);
     let terminal = Running::start(&mut terminal);
     let run = eventually(what, || {
         let children = children_of(terminal.pid());
