@@ -107,10 +107,10 @@ pub(crate) fn play(schedule: &Schedule, place: &Place<'_>) -> Result<Observed, S
     fs::write(&file, scenario::text(schedule, server.address))
         .map_err(|error| failed("no file for the scenario", error))?;
     let said = place.folder.join("said");
-    let mut command = match &disk {
+    let mut command = hearing_signals(match &disk {
         Some(disk) => disk.command(place.loadforge),
         None => Command::new(place.loadforge),
-    };
+    });
     let words = File::create(&said).map_err(|error| failed("no file for its words", error))?;
     command
         .arg("run")
@@ -191,6 +191,28 @@ fn read_results(mut observed: Observed, place: &Place<'_>) -> Observed {
     // Only now: what a killed run was writing, its report writes anew.
     observed.left.extend(leftovers::unfinished(&results));
     observed
+}
+
+/// The same command, begun as from a person's shell. In the background of a script, or under nohup, this process ignores some of the
+/// signals that a run is to hear, and what is ignored is inherited.
+fn hearing_signals(command: Command) -> Command {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    let wanted = [
+        Signal::SIGINT,
+        Signal::SIGHUP,
+        Signal::SIGQUIT,
+        Signal::SIGTERM,
+    ];
+    let is_ignored = |signal: &Signal| ignored.unwrap_or(0) & (1 << (*signal as i32 - 1)) != 0;
+    if !wanted.iter().any(is_ignored) {
+        return command;
+    }
+    let mut usual = Command::new("env");
+    usual.arg("--default-signal=INT,HUP,QUIT,TERM");
+    usual.arg(command.get_program()).args(command.get_args());
+    usual
 }
 
 /// Finds out how long this process stands still. A virtual machine that is held up for seconds looks to a run like a server that
