@@ -1,16 +1,19 @@
 //! The one histogram of the project: latencies with three significant digits from 64 ns to one hour.
-//! Neighbours: `window.rs` records into it, `fold.rs` adds it up, `snapshot.rs` writes it to disk.
+//! Neighbours: `window.rs` records into it, `fold.rs` adds it up, `snapshot.rs` writes it to disk, `histogram/stored.rs` reads it
+//! back.
 //! Invariant: adding and storing keep every bucket's count, so percentiles come from counts and are never averaged.
+
+mod stored;
 
 use crate::Percentiles;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use flate2::read::ZlibDecoder;
 use hdrhistogram::{
     Histogram,
-    serialization::{Deserializer as HdrDeserializer, Serializer as _, V2DeflateSerializer},
+    serialization::{Serializer as _, V2DeflateSerializer},
 };
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
-use std::{fmt, io::Read};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor, ser::Error as _};
+use std::{fmt, mem};
+use stored::{Bucket, StoredCounts};
 
 /// Width of the finest bucket in ns: a latency is the difference of two clock reads of some 25 ns each, so finer
 /// buckets would hold noise. Against 1 ns it saves six doublings, 48 KB a histogram.
@@ -25,44 +28,71 @@ const MAX_NS: u64 = 3_600_000_000_000;
 /// The greatest value a stored histogram may cover: the top of the bucket that holds `MAX_NS`'s doubling.
 const STORED_MAX_NS: u64 = 2 * MAX_NS;
 
-/// The longest stored histogram after inflation: 40 header bytes and 9 for each of the 29 × 1,024 buckets
-/// that reach `STORED_MAX_NS`. A longer one is not ours.
-const STORED_MAX_BYTES: u64 = 40 + 9 * 29 * 1_024;
-
 /// Steps per halving of the distance to 100 % in `curve`: a million samples make 200 points.
 const CURVE_STEPS: u32 = 10;
 
 /// A histogram of latencies. An empty one owns no buckets; one in use grows with the greatest value seen,
-/// up to 221 KB at an hour.
+/// up to 221 KB at an hour; one read from a file owns the buckets that hold samples.
 #[derive(Clone, Default)]
 pub struct LatencyHistogram {
-    /// `None` until the first record.
-    counts: Option<Histogram<u64>>,
+    counts: Counts,
+}
+
+/// Where the counts are.
+#[derive(Clone, Default)]
+enum Counts {
+    /// Nothing was ever counted.
+    #[default]
+    None,
+    /// They are being counted.
+    Own(Histogram<u64>),
+    /// They were read from a file.
+    Stored(Box<StoredCounts>),
 }
 
 impl LatencyHistogram {
     /// Counts one latency in ns; more than an hour is counted at one hour.
     #[inline]
     pub fn record_ns(&mut self, ns: u64) {
-        self.counts
-            .get_or_insert_with(new_counts)
+        self.own()
             .record(ns.min(MAX_NS))
             .expect("a histogram that grows by itself takes every value up to an hour");
     }
 
     /// Adds every count of another histogram; exact.
     pub fn add(&mut self, other: &LatencyHistogram) {
-        let Some(theirs) = other.filled() else { return };
-        self.counts
-            .get_or_insert_with(new_counts)
-            .add(theirs)
-            .expect("a histogram that grows by itself takes every other one of the same unit");
+        match &other.counts {
+            Counts::Stored(theirs) => theirs.add_to(self.own()),
+            Counts::Own(theirs) if !theirs.is_empty() => self
+                .own()
+                .add(theirs)
+                .expect("a histogram that grows by itself takes every other one of the same unit"),
+            Counts::Own(_) | Counts::None => {}
+        }
+    }
+
+    /// The counts to be changed.
+    #[inline]
+    fn own(&mut self) -> &mut Histogram<u64> {
+        if !matches!(self.counts, Counts::Own(_)) {
+            let counts = match mem::take(&mut self.counts) {
+                Counts::Stored(stored) => stored.grown().clone(),
+                _ => new_counts(),
+            };
+            self.counts = Counts::Own(counts);
+        }
+        match &mut self.counts {
+            Counts::Own(counts) => counts,
+            _ => unreachable!("they have just been made our own"),
+        }
     }
 
     /// Forgets all counts and keeps the memory.
     pub fn reset(&mut self) {
-        if let Some(counts) = self.counts.as_mut().filter(|counts| !counts.is_empty()) {
-            counts.reset();
+        match &mut self.counts {
+            Counts::Own(counts) if !counts.is_empty() => counts.reset(),
+            Counts::Stored(_) => self.counts = Counts::None,
+            Counts::Own(_) | Counts::None => {}
         }
     }
 
@@ -75,7 +105,11 @@ impl LatencyHistogram {
 
     /// How many latencies were counted.
     pub fn len(&self) -> u64 {
-        self.counts.as_ref().map_or(0, Histogram::len)
+        match &self.counts {
+            Counts::None => 0,
+            Counts::Own(counts) => counts.len(),
+            Counts::Stored(stored) => stored.len(),
+        }
     }
 
     /// Whether nothing was counted.
@@ -86,20 +120,32 @@ impl LatencyHistogram {
     /// The latency in ms that a share `q` (0 to 1) of the samples does not exceed: the upper edge of the bucket
     /// that holds sample number ⌈q·n⌉ in order. 0 when empty.
     pub fn quantile_ms(&self, q: f64) -> f64 {
-        self.filled()
-            .map_or(0.0, |counts| ms(counts.value_at_quantile(q)))
+        match &self.counts {
+            Counts::Own(counts) if !counts.is_empty() => ms(counts.value_at_quantile(q)),
+            Counts::Stored(stored) => ms(stored.value_at_quantile(q)),
+            Counts::Own(_) | Counts::None => 0.0,
+        }
     }
 
     /// The smallest latency in ms, down to the lower edge of its bucket; 0 when empty.
     pub fn min_ms(&self) -> f64 {
-        self.filled().map_or(0.0, |counts| ms(counts.min()))
+        match &self.counts {
+            Counts::Own(counts) if !counts.is_empty() => ms(counts.min()),
+            Counts::Stored(stored) => ms(stored.first().from_ns),
+            Counts::Own(_) | Counts::None => 0.0,
+        }
     }
 
     /// The greatest latency in ms, up to the upper edge of its bucket; 0 when empty.
     pub fn max_ms(&self) -> f64 {
-        // The crate's own `max` has no upper edge for samples of the lowest bucket.
-        let edge = |counts: &Histogram<u64>| counts.highest_equivalent(counts.max());
-        self.filled().map_or(0.0, |counts| ms(edge(counts)))
+        match &self.counts {
+            // The crate's own `max` has no upper edge for samples of the lowest bucket.
+            Counts::Own(counts) if !counts.is_empty() => {
+                ms(counts.highest_equivalent(counts.max()))
+            }
+            Counts::Stored(stored) => ms(stored.last().until_ns()),
+            Counts::Own(_) | Counts::None => 0.0,
+        }
     }
 
     /// The arithmetic mean in ms, each sample taken at the middle of its bucket; 0 when empty.
@@ -154,23 +200,28 @@ impl LatencyHistogram {
     /// of its bucket lies.
     pub fn bars(&self, edges_ms: &[f64]) -> Vec<u64> {
         let mut bars = vec![0; edges_ms.len() + 1];
-        if let Some(counts) = self.filled() {
-            for bucket in counts.iter_recorded() {
-                let from_ms = ms(counts.lowest_equivalent(bucket.value_iterated_to()));
-                bars[edges_ms.partition_point(|edge| *edge <= from_ms)] += bucket.count_at_value();
-            }
-        }
+        self.each_bucket(|bucket, count| {
+            let from_ms = ms(bucket.from_ns);
+            bars[edges_ms.partition_point(|edge| *edge <= from_ms)] += count;
+        });
         bars
     }
 
-    /// The buckets that hold samples, from the fastest on: the middle of each in ns, and how many it holds.
-    pub(crate) fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.filled().into_iter().flat_map(|counts| {
-            counts.iter_recorded().map(|bucket| {
-                let middle_ns = counts.median_equivalent(bucket.value_iterated_to());
-                (middle_ns, bucket.count_at_value())
-            })
-        })
+    /// Calls `each` with the buckets that hold samples, from the fastest on: the middle of each in ns, and how many it holds.
+    pub(crate) fn each_middle(&self, mut each: impl FnMut(u64, u64)) {
+        self.each_bucket(|bucket, count| each(bucket.middle_ns(), count));
+    }
+
+    fn each_bucket(&self, mut each: impl FnMut(Bucket, u64)) {
+        match &self.counts {
+            Counts::None => {}
+            Counts::Own(counts) => counts.iter_recorded().for_each(|step| {
+                each(Bucket::of(step.value_iterated_to()), step.count_at_value());
+            }),
+            Counts::Stored(stored) => stored.buckets().for_each(|(bucket, count)| {
+                each(bucket, count);
+            }),
+        }
     }
 
     /// The share of samples (0 to 1) that are at most `limit_ms`, exact to the bucket; 0 when empty.
@@ -183,20 +234,21 @@ impl LatencyHistogram {
 
     /// The counts, if there are any.
     pub(crate) fn filled(&self) -> Option<&Histogram<u64>> {
-        self.counts.as_ref().filter(|counts| !counts.is_empty())
+        match &self.counts {
+            Counts::Own(counts) if !counts.is_empty() => Some(counts),
+            Counts::Stored(stored) => Some(stored.grown()),
+            Counts::Own(_) | Counts::None => None,
+        }
     }
 }
 
 /// Equal when every bucket holds the same count.
 impl PartialEq for LatencyHistogram {
     fn eq(&self, other: &Self) -> bool {
-        let buckets = |histogram: &LatencyHistogram| -> Vec<(u64, u64)> {
-            histogram.filled().map_or_else(Vec::new, |counts| {
-                let steps = counts.iter_recorded();
-                steps
-                    .map(|step| (step.value_iterated_to(), step.count_at_value()))
-                    .collect()
-            })
+        let buckets = |histogram: &LatencyHistogram| {
+            let mut buckets = Vec::new();
+            histogram.each_bucket(|bucket, count| buckets.push((bucket, count)));
+            buckets
         };
         self.len() == other.len() && buckets(self) == buckets(other)
     }
@@ -230,18 +282,31 @@ impl Serialize for LatencyHistogram {
 
 impl<'de> Deserialize<'de> for LatencyHistogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        deserializer.deserialize_str(StoredText)
+    }
+}
+
+/// Reads a stored histogram where it lies, without a copy of its text.
+struct StoredText;
+
+impl Visitor<'_> for StoredText {
+    type Value = LatencyHistogram;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a latency histogram as base64")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<LatencyHistogram, E> {
         if text.is_empty() {
             return Ok(LatencyHistogram::default());
         }
-        let counts = decode(&text).map_err(|why| {
-            D::Error::custom(format!(
+        let stored = stored::read(text).map_err(|why| {
+            E::custom(format!(
                 "not a latency histogram written by loadforge: {why}; the file is damaged or foreign"
             ))
         })?;
-        Ok(LatencyHistogram {
-            counts: Some(counts),
-        })
+        let counts = stored.map_or(Counts::None, |stored| Counts::Stored(Box::new(stored)));
+        Ok(LatencyHistogram { counts })
     }
 }
 
@@ -252,48 +317,15 @@ fn ms(ns: u64) -> f64 {
 }
 
 fn new_counts() -> Histogram<u64> {
-    let mut counts = Histogram::new_with_bounds(UNIT_NS, 2 * UNIT_NS, DIGITS)
+    counts_up_to(0)
+}
+
+/// No counts, with room for values up to `high_ns`, which is at most `STORED_MAX_NS`.
+fn counts_up_to(high_ns: u64) -> Histogram<u64> {
+    let mut counts = Histogram::new_with_bounds(UNIT_NS, high_ns.max(2 * UNIT_NS), DIGITS)
         .expect("the unit and the digits are constants that the library accepts");
     counts.auto(true);
     counts
-}
-
-/// Reads what `Serialize` wrote. The header is checked before the library sees it: it allocates whatever a header claims.
-fn decode(text: &str) -> Result<Histogram<u64>, String> {
-    let packed = STANDARD
-        .decode(text)
-        .map_err(|error| format!("bad base64 ({error})"))?;
-    // Cookie and length of the deflated part; layout as in the Java class `AbstractHistogram`.
-    let deflated = packed.get(8..).ok_or("it is shorter than its header")?;
-    let mut plain = Vec::new();
-    ZlibDecoder::new(deflated)
-        .take(STORED_MAX_BYTES)
-        .read_to_end(&mut plain)
-        .map_err(|error| format!("it cannot be inflated ({error})"))?;
-    let header = plain.get(..40).ok_or("it is shorter than its header")?;
-    let number = |at: usize, len: usize| {
-        header[at..at + len]
-            .iter()
-            .fold(0u64, |value, byte| value << 8 | u64::from(*byte))
-    };
-    let (length, digits, low, high) = (number(4, 4), number(12, 4), number(16, 8), number(24, 8));
-    if length != plain.len() as u64 - 40 {
-        return Err(format!(
-            "it states {length} bytes of counts and holds {}",
-            plain.len() - 40
-        ));
-    }
-    if (digits, low) != (DIGITS.into(), UNIT_NS) || high > STORED_MAX_NS {
-        return Err(format!(
-            "it has {digits} digits from {low} to {high} ns, and ours have {DIGITS} from {UNIT_NS} \
-             to at most {STORED_MAX_NS}"
-        ));
-    }
-    let mut counts: Histogram<u64> = HdrDeserializer::new()
-        .deserialize(&mut plain.as_slice())
-        .map_err(|e| e.to_string())?;
-    counts.auto(true);
-    Ok(counts)
 }
 
 #[cfg(test)]

@@ -1,11 +1,21 @@
 //! The histogram against sorted lists of the very samples.
 
 use super::*;
+use flate2::read::ZlibDecoder;
 use proptest::{collection::vec, prelude::*};
+use std::io::Read;
 
 /// Every latency that occurs in practice, even in magnitude.
 fn latency_ns() -> impl Strategy<Value = u64> {
     (0u32..42).prop_flat_map(|bits| (1u64 << bits) - 1..1u64 << (bits + 1))
+}
+
+/// The counts of one that was recorded into.
+fn own(histogram: &LatencyHistogram) -> &Histogram<u64> {
+    match &histogram.counts {
+        Counts::Own(counts) => counts,
+        _ => panic!("nothing was recorded into it"),
+    }
 }
 
 fn of(samples: &[u64]) -> LatencyHistogram {
@@ -78,6 +88,41 @@ proptest! {
     }
 
     #[test]
+    fn one_read_from_a_file_gives_every_figure_of_the_one_that_was_written(
+        samples in vec(latency_ns(), 1..300),
+        q in 0.0f64..=1.0,
+        limit in latency_ns(),
+    ) {
+        let histogram = of(&samples);
+        let text = serde_json::to_string(&histogram).unwrap();
+        let stored: LatencyHistogram = serde_json::from_str(&text).unwrap();
+        prop_assert!(matches!(stored.counts, Counts::Stored(_)));
+        prop_assert_eq!(stored.quantile_ms(q), histogram.quantile_ms(q));
+        prop_assert_eq!(stored.curve(), histogram.curve());
+        let edges = [0.001, 0.1, 1.0, 30.0, 1e4];
+        prop_assert_eq!(stored.bars(&edges), histogram.bars(&edges));
+        let limit_ms = limit as f64 / 1e6;
+        prop_assert_eq!(stored.share_below_ms(limit_ms), histogram.share_below_ms(limit_ms));
+        let middles = |of: &LatencyHistogram| {
+            let mut middles = Vec::new();
+            of.each_middle(|ns, count| middles.push((ns, count)));
+            middles
+        };
+        prop_assert_eq!(middles(&stored), middles(&histogram));
+        // Added to a sum, in either order, and to itself.
+        let mut sum = stored.clone();
+        sum.add(&histogram);
+        let mut other = histogram.clone();
+        other.add(&stored);
+        prop_assert_eq!(&sum, &other);
+        prop_assert_eq!(sum.percentiles(), other.percentiles());
+        prop_assert_eq!(sum.len(), 2 * samples.len() as u64);
+        let mut emptied = stored;
+        emptied.reset();
+        prop_assert!(emptied.is_empty());
+    }
+
+    #[test]
     fn bars_hold_every_sample_in_its_place(
         samples in vec(latency_ns(), 0..200),
         mut edges in vec(0.0f64..1e6, 0..12),
@@ -123,7 +168,7 @@ proptest! {
             let at = place.index(packed.len());
             packed[at] = byte;
         }
-        let _ = decode(&STANDARD.encode(packed));
+        let _ = stored::read(&STANDARD.encode(packed));
     }
 }
 
@@ -137,7 +182,7 @@ fn deflate(plain: &[u8]) -> Vec<u8> {
 #[test]
 fn an_empty_histogram_owns_nothing_and_is_all_zero() {
     let empty = LatencyHistogram::default();
-    assert!(empty.is_empty() && empty.counts.is_none());
+    assert!(empty.is_empty() && matches!(empty.counts, Counts::None));
     assert_eq!(empty.percentiles(), Percentiles::default());
     assert_eq!(empty.curve(), []);
     assert_eq!(empty.bars(&[1.0, 2.0]), [0, 0, 0]);
@@ -155,20 +200,17 @@ fn adding_an_empty_histogram_takes_no_memory() {
     let mut emptied = of(&[1, 2, 3]);
     emptied.reset();
     sum.add(&emptied);
-    assert!(sum.counts.is_none());
+    assert!(matches!(sum.counts, Counts::None));
 }
 
 #[test]
 fn reset_forgets_all_and_keeps_the_buckets() {
     let mut histogram = of(&[5_000_000_000]);
-    let buckets = histogram.counts.as_ref().unwrap().distinct_values();
+    let buckets = own(&histogram).distinct_values();
     histogram.reset();
     assert!(histogram.is_empty());
     assert_eq!(histogram.percentiles(), Percentiles::default());
-    assert_eq!(
-        histogram.counts.as_ref().unwrap().distinct_values(),
-        buckets
-    );
+    assert_eq!(own(&histogram).distinct_values(), buckets);
     histogram.record_ns(1_000_000);
     assert_eq!(histogram, of(&[1_000_000]));
 }
@@ -181,7 +223,7 @@ fn a_compact_copy_has_no_buckets_beyond_its_greatest_sample() {
     let copy = grown.compact_copy();
     assert_eq!(copy, grown);
     assert!(
-        copy.counts.unwrap().distinct_values() * 8 < grown.counts.unwrap().distinct_values(),
+        own(&copy).distinct_values() * 8 < own(&grown).distinct_values(),
         "the copy is as large as the histogram that had seen an hour"
     );
 }
@@ -191,7 +233,7 @@ fn what_took_longer_than_an_hour_is_counted_at_one_hour() {
     let histogram = of(&[MAX_NS, MAX_NS + 1, 2 * MAX_NS, u64::MAX]);
     assert_eq!(histogram, of(&[MAX_NS; 4]));
     assert_eq!(histogram.min_ms(), bucket(MAX_NS).0 as f64 / 1e6);
-    let counts = histogram.counts.as_ref().unwrap();
+    let counts = own(&histogram);
     assert!(
         counts.high() <= STORED_MAX_NS,
         "{} must be readable again",

@@ -143,7 +143,12 @@ impl std::fmt::Display for Took {
 
 /// Seconds that this thread has been on a CPU; its first field is in ns (Documentation/scheduler/sched-stats.rst of Linux).
 fn cpu_s() -> f64 {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ns = stat.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
-    ns.unwrap_or(0.0) / 1e9
+    // All threads' time, those that have ended included; fields 14 and 15 behind the name, in hundredths of a second.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    ticks
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }

@@ -15,14 +15,14 @@ impl CoarseLatencies {
     /// The same samples, sorted into wider buckets.
     pub(super) fn of(histogram: &LatencyHistogram) -> CoarseLatencies {
         let mut coarse: Vec<(u16, u32)> = Vec::new();
-        for (ns, count) in histogram.buckets() {
+        histogram.each_middle(|ns, count| {
             let bucket = (ns.max(1) as f64).ln() * STEPS;
             push(
                 &mut coarse,
                 bucket as u16,
                 count.min(u32::MAX.into()) as u32,
             );
-        }
+        });
         CoarseLatencies(coarse)
     }
 

@@ -2,7 +2,7 @@
 //! Neighbours: `snapshots.jsonl` is read through `stored.rs`, `loadforge_analysis` knows the format. Invariants: a tag's lines add up to the
 //! figures of `summary.json`; what was measured and what was not never share a line; memory does not grow with the run's length.
 
-use super::stored::for_each_second;
+use super::snapshot_lines::for_each_second;
 use super::{HLOG_FILE, ResultsDir, ResultsError};
 use crate::terminal::printable;
 use jiff::Timestamp;

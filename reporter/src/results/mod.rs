@@ -6,6 +6,7 @@
 mod latency_log;
 mod requests;
 mod series_csv;
+mod snapshot_lines;
 mod stored;
 mod timeline;
 

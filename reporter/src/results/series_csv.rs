@@ -4,7 +4,7 @@
 //! digits only, so no cell can be taken for a formula; `offered`, `sent` and `not_sent` are told by later seconds too, so
 //! the file is read twice.
 
-use super::stored::for_each_second;
+use super::snapshot_lines::for_each_second;
 use super::{ResultsDir, ResultsError, SERIES_FILE};
 use loadforge_analysis::{
     GeneratorWindow, Latencies, LatencyHistogram, LoadPhase, UserCounts, WindowCounts,

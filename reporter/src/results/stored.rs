@@ -2,20 +2,18 @@
 //! Neighbours: `mod.rs` wrote it; `report.rs` makes reports from it. Invariant: memory does not grow with the length of
 //! the run: lines are read one by one and folded at once.
 
-use super::timeline::Timeline;
-use super::{RUN_FILE, ResultsError, SNAPSHOTS_FILE, SUMMARY_FILE};
+use super::{
+    RUN_FILE, ResultsError, SUMMARY_FILE, snapshot_lines::for_each_second, timeline::Timeline,
+};
 use crate::series::Series;
 use loadforge_analysis::{
-    RUN_SCHEMA, RunFacts, RunFold, RunHistograms, RunInfo, RunOutcome, RunSummary, SNAPSHOT_SCHEMA,
-    SUMMARY_SCHEMA, Snapshot, Threshold, VerdictLevel,
+    RUN_SCHEMA, RunFacts, RunFold, RunHistograms, RunInfo, RunOutcome, RunSummary, SUMMARY_SCHEMA,
+    Snapshot, Threshold, VerdictLevel,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read};
+use std::fs;
+use std::io;
 use std::path::Path;
-
-/// Longest line that is read: 50 endpoints with full histograms take less than a tenth of it.
-const MAX_LINE: u64 = 64 * 1024 * 1024;
 
 /// A run read back from its directory.
 #[derive(Debug)]
@@ -160,97 +158,10 @@ fn told_of_gaps(folded: RunSummary, ended: Option<RunSummary>, words: &str) -> R
 /// How analysis says that the seconds do not add up to the totals.
 const SECONDS_DIFFER: &str = "the seconds add up to";
 
-/// Calls `each` with every second of a run in order; `T` is `Snapshot` or a part of it. Returns whether the last line was
-/// only half written.
-pub(super) fn for_each_second<T: DeserializeOwned>(
-    dir: &Path,
-    mut each: impl FnMut(T) -> Result<(), ResultsError>,
-) -> Result<bool, ResultsError> {
-    let path = dir.join(SNAPSHOTS_FILE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(foreign(dir, SNAPSHOTS_FILE));
-        }
-        Err(source) => return Err(ResultsError::Read { path, source }),
-    };
-    let mut reader = BufReader::with_capacity(256 * 1024, file);
-    let mut line = Vec::new();
-    let mut half_line = false;
-    let mut number = 0;
-    let mut seconds = 0u64;
-    loop {
-        line.clear();
-        let length = reader
-            .by_ref()
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut line)
-            .map_err(|source| ResultsError::Read {
-                path: path.clone(),
-                source,
-            })?;
-        if length == 0 {
-            break;
-        }
-        number += 1;
-        match parse_second(&line) {
-            Ok(second) => {
-                seconds += 1;
-                each(second)?;
-            }
-            // Only the very end of the file can have been cut off: a line break says that the line was whole.
-            Err(_) if !line.ends_with(b"\n") && (length as u64) < MAX_LINE => half_line = true,
-            Err(LineError::Schema(found)) => {
-                let expected = SNAPSHOT_SCHEMA;
-                return Err(ResultsError::Schema {
-                    path,
-                    line: number,
-                    found,
-                    expected,
-                });
-            }
-            Err(LineError::Malformed(reason)) => {
-                return Err(ResultsError::Malformed {
-                    path,
-                    line: number,
-                    reason,
-                });
-            }
-        }
-    }
-    if seconds == 0 {
-        Err(ResultsError::Empty { path })
-    } else {
-        Ok(half_line)
-    }
-}
-
-enum LineError {
-    Schema(String),
-    Malformed(String),
-}
-
+/// Of a file or a line only the schema it names.
 #[derive(Deserialize)]
-struct SchemaOnly {
-    schema: String,
-}
-
-fn parse_second<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
-    // A later version may have the same fields with other meanings.
-    if !says_our_schema(line)
-        && let Ok(SchemaOnly { schema }) = serde_json::from_slice(line)
-        && schema != SNAPSHOT_SCHEMA
-    {
-        return Err(LineError::Schema(schema));
-    }
-    serde_json::from_slice(line).map_err(|error| LineError::Malformed(error.to_string()))
-}
-
-/// Whether the line begins as ours do, with the schema: most need no second look.
-fn says_our_schema(line: &[u8]) -> bool {
-    let schema = line.strip_prefix(b"{\"schema\":\"");
-    let rest = schema.and_then(|text| text.strip_prefix(SNAPSHOT_SCHEMA.as_bytes()));
-    rest.is_some_and(|rest| rest.starts_with(b"\""))
+pub(super) struct SchemaOnly {
+    pub(super) schema: String,
 }
 
 /// Reads a whole JSON file of this schema; `None` where there is none.
@@ -293,7 +204,7 @@ fn malformed(path: &Path, error: &serde_json::Error) -> ResultsError {
     }
 }
 
-fn foreign(dir: &Path, missing: &'static str) -> ResultsError {
+pub(super) fn foreign(dir: &Path, missing: &'static str) -> ResultsError {
     ResultsError::Foreign {
         path: dir.to_owned(),
         missing,
