@@ -1,11 +1,11 @@
 //! When arrivals of the open model are due. Arrival k of an even stream comes when the integral of the rate passes k; a
 //! Poisson stream takes exponential steps on the same scale, so that its rate follows the curve too (time change of a
 //! Poisson process: Çinlar, "Introduction to Stochastic Processes", 1975, ch. 4).
-//! Neighbours: `pattern/course.rs` inverts the integral, the engine takes arrivals. Invariant: a due time is computed from
+//! Neighbours: `pattern/steered.rs` inverts the integral, the engine takes arrivals. Invariant: a due time is computed from
 //! its arrival's number, even, or its block, Poisson, and never by adding up gaps from the start, so that errors do not grow
 //! and workers agree: the arrivals of a run are the same however many workers share them.
 
-use crate::{Course, Gaps, Pattern};
+use crate::{Gaps, Pattern, SteeredCourse, pattern::Hint};
 use rand_chacha::{
     ChaCha8Rng,
     rand_core::{Rng, SeedableRng},
@@ -15,35 +15,34 @@ use std::{sync::Arc, time::Duration};
 /// A curve of arrivals a second, asked for times in the order of its integral.
 #[derive(Clone, Debug)]
 pub struct ArrivalClock {
-    course: Arc<Course>,
-    duration_ns: u64,
-    /// The stretch of the curve that the last answer came from.
-    stretch: usize,
+    course: Arc<SteeredCourse>,
+    /// Where on the curve the last answer came from.
+    hint: Hint,
 }
 
 impl ArrivalClock {
-    /// The clock of a run of this length.
+    /// The clock of a run of this length that nobody steers.
     pub fn new(rate: &Pattern, duration: Duration) -> ArrivalClock {
+        ArrivalClock::of(Arc::new(SteeredCourse::new(rate, duration)))
+    }
+
+    /// The clock of this curve.
+    pub fn of(course: Arc<SteeredCourse>) -> ArrivalClock {
         ArrivalClock {
-            course: Arc::new(Course::new(rate, duration)),
-            duration_ns: u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX),
-            stretch: 0,
+            course,
+            hint: Hint::default(),
         }
     }
 
     /// When the integral of the curve passes `level`, in ns since the start; `None` when it does not within the run.
     /// Levels asked for do not go down.
     pub fn due_ns(&mut self, level: f64) -> Option<u64> {
-        let due_s = self.course.passes(level, &mut self.stretch)?;
-        let due_ns = (due_s * 1e9).round() as u64;
-        // What rounds up to the end is still within the run.
-        Some(due_ns.min(self.duration_ns.saturating_sub(1)))
+        self.course.due_ns(level, &mut self.hint)
     }
 
     /// The integral of the curve from the start to `t_ns`.
     pub fn level_at(&self, t_ns: u64) -> f64 {
-        self.course
-            .level_at(t_ns.min(self.duration_ns) as f64 / 1e9)
+        self.course.level_at(t_ns)
     }
 }
 
@@ -155,8 +154,23 @@ impl ArrivalStream {
         of: u32,
         from_ns: u64,
     ) -> ArrivalStream {
-        assert!(index < of, "a stream is one of {of}, not number {index}");
         let clock = ArrivalClock::new(rate, duration);
+        ArrivalStream::on(clock, gaps, seed, index, of, from_ns)
+    }
+
+    /// The same on a clock that may be steered.
+    ///
+    /// # Panics
+    /// When `index` is not below `of`.
+    pub fn on(
+        clock: ArrivalClock,
+        gaps: Gaps,
+        seed: u64,
+        index: u32,
+        of: u32,
+        from_ns: u64,
+    ) -> ArrivalStream {
+        assert!(index < of, "a stream is one of {of}, not number {index}");
         let began = if from_ns == 0 {
             0.0
         } else {
@@ -185,6 +199,13 @@ impl ArrivalStream {
             stream.take();
         }
         stream
+    }
+
+    /// From here on arrivals that have not been taken come when this clock says: it agrees with the one before on what is
+    /// due before a time that has not come yet.
+    pub fn go_by(&mut self, clock: ArrivalClock) {
+        self.clock = clock;
+        self.peeked = None;
     }
 
     /// The next arrival's due time in ns since the start; `None` when there is none any more.

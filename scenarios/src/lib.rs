@@ -58,7 +58,10 @@ pub use method::Method;
 pub use metric::{Metric, MetricId, MetricKind};
 pub use multipart::Multipart;
 pub use pace::{TaskWeights, ThinkTime, below};
-pub use pattern::{Course, Pattern, RampCurve, TraceError, TraceScale, parse_trace, read_trace};
+pub use pattern::{
+    Course, Level, Pattern, RampCurve, SteeredCourse, TraceError, TraceScale, parse_trace,
+    read_trace,
+};
 pub use random::Random;
 pub use request::{Body, FixedId, HeaderError, HeaderList, NameId, OriginId, Request};
 pub use request_builder::RequestBuilder;

@@ -4,9 +4,12 @@
 
 mod course;
 mod form;
+mod steered;
 mod trace;
 
 pub use course::Course;
+pub(crate) use steered::Hint;
+pub use steered::{Level, SteeredCourse};
 pub use trace::{TraceError, TraceScale, parse_trace, read_trace};
 
 use std::{f64::consts::TAU, time::Duration};
