@@ -2,7 +2,7 @@
 //! Neighbours: `block.rs` says where it lies, `transport.rs` hands it out. Invariant: every field but the run-wide
 //! counters has one writer, named here; zeroed memory is the page of a run that has not started.
 
-use crate::text::TextId;
+use crate::{orders::LoadOrders, text::TextId};
 use std::{
     ops::Range,
     sync::atomic::{AtomicU32, AtomicU64, Ordering},
@@ -44,6 +44,8 @@ pub struct RunControl {
     _spare_shared: [u64; 14],
     /// Rows that users have taken from each data feed; every worker adds to them, with `fetch_add`.
     pub rows_taken: [AtomicU64; ROW_COUNTERS],
+    /// What the load is held at, and from when on; the supervisor adds to it, and rings `WorkerControl::note_change` behind it.
+    pub orders: LoadOrders,
 }
 
 impl Default for RunControl {
@@ -57,6 +59,7 @@ impl Default for RunControl {
             rate_limiter: AtomicU64::new(0),
             _spare_shared: [0; 14],
             rows_taken: [const { AtomicU64::new(0) }; ROW_COUNTERS],
+            orders: LoadOrders::default(),
         }
     }
 }
@@ -189,14 +192,16 @@ pub struct WorkerControl {
     /// The last of them, number n in slot n modulo their count: each holds from its time on, so that all must be known.
     /// Written by the supervisor through `give_share`.
     shares: [ShareSlot; SHARES_KEPT],
-    _spare_supervisor: u64,
+    /// Raised behind each share and each order, so that one look tells a worker whether there is any of either that it does not
+    /// know; written by the supervisor through `give_share` and `note_change`.
+    changes: AtomicU64,
 }
 
 // What one side writes and what the other writes never share a line (see `ring.rs` for the 128).
 const _: () = {
     use std::mem::offset_of;
     assert!(offset_of!(RunControl, requests_taken) == 128);
-    assert!(offset_of!(RunControl, rows_taken) == 256 && size_of::<RunControl>() == 768);
+    assert!(offset_of!(RunControl, rows_taken) == 256 && offset_of!(RunControl, orders) == 768);
     assert!(offset_of!(WorkerControl, shares_given) == 256 && size_of::<WorkerControl>() == 512);
 };
 
@@ -275,6 +280,21 @@ impl WorkerControl {
         slot.place.store(place, Ordering::Relaxed);
         // Release: pairs with the Acquire load in `shares_given`.
         self.shares_given.store(number + 1, Ordering::Release);
+        self.note_change();
+    }
+
+    /// A number that is another one once there is a share or an order that was not there before.
+    pub fn changes(&self) -> u64 {
+        // Acquire: pairs with the Release store in `note_change`, so that what was given before can be read.
+        self.changes.load(Ordering::Acquire)
+    }
+
+    /// Makes the worker look for shares and orders that it does not know. Only the supervisor does, behind what it gave.
+    pub fn note_change(&self) {
+        // Relaxed: this is the only writer.
+        let changes = self.changes.load(Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `changes`.
+        self.changes.store(changes + 1, Ordering::Release);
     }
 }
 
@@ -352,6 +372,17 @@ mod tests {
             .map(|share| share.from_ns)
             .collect();
         assert_eq!(last, (40 - SHARES_KEPT as u64..40).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn one_number_tells_of_new_shares_and_new_orders() {
+        let (run, worker) = (RunControl::default(), WorkerControl::default());
+        let unknown = worker.changes();
+        worker.give_share(Share::default());
+        let after_share = worker.changes();
+        run.orders.give(crate::LoadOrder::default());
+        worker.note_change();
+        assert!(after_share != unknown && worker.changes() != after_share);
     }
 
     #[test]

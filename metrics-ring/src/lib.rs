@@ -18,6 +18,8 @@ mod block;
 #[cfg(not(loom))]
 mod control;
 #[cfg(not(loom))]
+mod orders;
+#[cfg(not(loom))]
 mod region;
 #[cfg(not(loom))]
 mod text;
@@ -26,6 +28,8 @@ mod transport;
 
 #[cfg(not(loom))]
 pub use control::{ROW_COUNTERS, RunControl, RunPhase, Share, WorkerControl, WorkerState, raise};
+#[cfg(not(loom))]
+pub use orders::{HeldLevel, LoadOrder, LoadOrders, ORDERS_KEPT};
 pub use record::{
     FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RECORD_BYTES, RecordKind, RequestRecord,
 };
