@@ -60,10 +60,30 @@ pub struct RunFold {
     phases: Vec<PhaseFold>,
     /// Whether the plan has asked for a rate so far.
     is_open: bool,
+    /// Most that was asked for in any second so far.
+    asked: Asked,
     peak: PeakFold,
     onset: OnsetFold,
     generator: GeneratorFold,
     thresholds: Vec<ThresholdCourse>,
+}
+
+/// The load asked for, second by second: of a run that was steered, it is not the plan's.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    is_steered: bool,
+    users: u64,
+    rate_per_s: f64,
+}
+
+impl Asked {
+    fn add(&mut self, snapshot: &Snapshot) {
+        self.is_steered |= !snapshot.steering.is_as_planned();
+        self.users = self.users.max(snapshot.users.target);
+        // What sums and differences leave behind the sixth digit is not what was asked for.
+        let rate_per_s = (snapshot.users.target_rate * 1e6).round() / 1e6;
+        self.rate_per_s = self.rate_per_s.max(rate_per_s);
+    }
 }
 
 /// One endpoint's figures.
@@ -125,6 +145,7 @@ impl RunFold {
         self.totals = snapshot.totals;
         self.duration_s = self.duration_s.max(snapshot.at_s);
         self.peak_users = self.peak_users.max(snapshot.users.active);
+        self.asked.add(snapshot);
         self.generator.add(snapshot, measured);
     }
 
@@ -176,6 +197,10 @@ impl RunFold {
             RunOutcome::Completed | RunOutcome::Interrupted => self.totals,
         };
         let measured = self.measured.summary(self.duration_s);
+        let (rate_peak, users_peak) = match self.asked.is_steered {
+            true => (self.asked.rate_per_s, self.asked.users),
+            false => (info.rate_peak, info.target_peak),
+        };
         let mut summary = RunSummary {
             schema: SUMMARY_SCHEMA.to_owned(),
             name: info.name.clone(),
@@ -188,7 +213,7 @@ impl RunFold {
             },
             model: info.model,
             rate: RateSummary {
-                target_peak: info.rate_peak,
+                target_peak: rate_peak,
                 // The drain asks for nothing.
                 offered_mean: per_second(measured.intended, measured.seconds.min(planned_s(info))),
                 max_rps: info.max_rps,
@@ -209,7 +234,7 @@ impl RunFold {
             onset: self.onset.summary(),
             users: UserPeaks {
                 peak: self.peak_users,
-                target_peak: info.target_peak,
+                target_peak: users_peak,
             },
             generator: self.generator.summary(info),
             thresholds: Vec::new(),

@@ -77,6 +77,20 @@ fn a_second_missing_in_the_middle_is_seen() {
 }
 
 #[test]
+fn a_steered_run_is_held_against_what_was_ordered_and_not_the_plan() {
+    let planned = summary_of(&three_seconds(), RunOutcome::Completed);
+    let mut snapshots = three_seconds();
+    snapshots[0].users.target_rate = 99.999_999_999;
+    snapshots[1].users.target = 40;
+    snapshots[1].steering.users = Some(40.0);
+    let steered = summary_of(&snapshots, RunOutcome::Completed);
+    assert_eq!(planned.users.target_peak, run_info().target_peak);
+    assert_eq!(planned.rate.target_peak, run_info().rate_peak);
+    assert_eq!(steered.users.target_peak, 40);
+    assert_eq!(steered.rate.target_peak, 100.0);
+}
+
+#[test]
 fn a_run_without_a_second_has_a_summary_of_zeros() {
     let summary = summary_of(&[], RunOutcome::Completed);
     assert_eq!(summary.requests, RequestTotals::default());

@@ -1,7 +1,7 @@
 //! What the figures mean: histograms, one-second windows, the run's summary, its verdict and its thresholds.
 //! Reads records and knows nothing of sockets, processes or screens.
 //!
-//! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots) with `groups.rs` and `metrics.rs`, `summary.rs`,
+//! Read in this order: `histogram.rs`, `snapshot.rs`, `window.rs` (records to snapshots) with `groups.rs` and `metrics.rs`, `steering.rs`, `summary.rs`,
 //! `fold.rs` and `fold/` (snapshots to a summary), `verdict.rs`, `threshold.rs`, `compare.rs` and `compare/` (two runs beside each other). `docs/accuracy.md` gives the reasons.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ mod run_info;
 #[cfg(test)]
 mod sample;
 mod snapshot;
+mod steering;
 mod summary;
 mod threshold;
 mod values;
@@ -39,6 +40,9 @@ pub use run_info::{Machine, PartInfo, PhaseInfo, RUN_SCHEMA, RunInfo};
 pub use snapshot::{
     EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, Latencies, LoadPhase, Phase,
     SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts, WindowCounts,
+};
+pub use steering::{
+    MOST_RATE, MOST_USERS, MOST_WHO, Order, OrderFault, SOMEBODY, SteerAction, Steering,
 };
 pub use summary::{
     EndpointSummary, GeneratorSummary, LoadModel, MeasuredSummary, OnsetSummary, PeakSummary,

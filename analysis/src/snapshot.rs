@@ -2,7 +2,7 @@
 //! Neighbours: `window.rs` makes them, `summary.rs` folds them, the reporter shows them; one JSON line each in
 //! `snapshots.jsonl`. Invariant: folding all snapshots of a run gives the run's figures exactly, percentiles included.
 
-use crate::{GroupWindow, LatencyHistogram, MetricWindow};
+use crate::{GroupWindow, LatencyHistogram, MetricWindow, Steering};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -75,6 +75,9 @@ pub struct Snapshot {
     pub totals: Totals,
     /// What else happened: a worker lost, a drain begun.
     pub events: Vec<Event>,
+    /// What the load was held at when the window ended; left out where it is as planned.
+    #[serde(default, skip_serializing_if = "Steering::is_as_planned")]
+    pub steering: Steering,
 }
 
 /// The plan's phase that a window belongs to. A window that lies only partly in a measured phase is not measured.
@@ -269,6 +272,8 @@ pub enum EventKind {
     WorkerOutput,
     /// Something the user should know and that did not stop the run.
     Warning,
+    /// Somebody steered the run: what was ordered, and by whom.
+    Steered,
 }
 
 /// Whether a count is left out of JSON.

@@ -155,7 +155,7 @@ pub struct RequestTotals {
 /// The rate that was asked for, in arrivals a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RateSummary {
-    /// Highest rate of the plan; 0 in the closed model.
+    /// Highest rate of the plan; 0 in the closed model. Of a run that was steered, the highest of any second.
     pub target_peak: f64,
     /// Requests that became due per second of the measured part, those that were never sent included.
     pub offered_mean: f64,
@@ -300,7 +300,7 @@ pub struct EndpointSummary {
 pub struct UserPeaks {
     /// Most users alive at the end of any second.
     pub peak: u64,
-    /// Most users asked for; in the open model, most that there could be.
+    /// Most users asked for, by the plan, or of a run that was steered in any second; in the open model, most that there could be.
     pub target_peak: u64,
 }
 

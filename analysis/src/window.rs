@@ -5,8 +5,8 @@
 
 use crate::{
     EndpointWindow, ErrorCount, Event, EventKind, GeneratorWindow, GroupRow, Latencies,
-    LatencyHistogram, LoadPhase, MetricRow, Phase, SNAPSHOT_SCHEMA, Snapshot, Totals, UserCounts,
-    WindowCounts, groups::Groups, metrics::Metrics,
+    LatencyHistogram, LoadPhase, MetricRow, Phase, SNAPSHOT_SCHEMA, Snapshot, Steering, Totals,
+    UserCounts, WindowCounts, groups::Groups, metrics::Metrics,
 };
 use loadforge_ring::{
     FLAG_BYTES_SATURATED, FLAG_CONNECTED, FLAG_RETRIED, RecordKind, RequestRecord,
@@ -320,6 +320,8 @@ impl Window {
                 ..totals
             },
             events,
+            // Who carries orders out fills it in.
+            steering: Steering::default(),
         }
     }
 

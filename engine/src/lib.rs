@@ -1,6 +1,6 @@
 //! The engine: supervisor, workers, HTTP on the wire, aggregator. The only crate that forks.
 //!
-//! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `worker/` (who
+//! Read `plan.rs` (what is asked), `prepare.rs` (is it possible here), `supervisor/` (who decides), `steering.rs` (what orders make of the load), `worker/` (who
 //! works), `wire/` (sockets) and `http1/` (bytes), in this order. `trial.rs` stands apart: one user, for a look.
 //!
 //! Unsafe code lives in `clock.rs`, `wire/source.rs`, `wire/uring.rs`, `wire/uring/buffers.rs`, `wire/epoll/wait.rs`,
@@ -14,6 +14,7 @@ mod http1;
 pub mod parts;
 mod plan;
 mod prepare;
+mod steering;
 mod supervisor;
 pub mod trial;
 mod wire;
@@ -24,5 +25,6 @@ pub use plan::{MaxRate, Plan, PlanPart, TransportChoice, WireChoice};
 pub use prepare::prepare;
 pub use prepare::{PrepareError, Prepared};
 pub use supervisor::{
-    HeldSignals, RecordBatch, RecordName, RunEnd, RunError, Watchers, hold_signals,
+    HeldSignals, Helm, OrderError, RecordBatch, RecordName, RunEnd, RunError, Watchers,
+    hold_signals,
 };

@@ -5,35 +5,22 @@
 
 mod support;
 
-use loadforge_analysis::{Event, EventKind, MetricTally, Snapshot};
+use loadforge_analysis::{MetricTally, Snapshot};
 use loadforge_engine::{Plan, PrepareError, RunEnd, TransportChoice, WireChoice, prepare};
 use loadforge_scenarios::{
     Demand, FeedId, Gaps, Outcome, Pattern, User,
     data::{DataFile, DataFormat, Feed, Hold, Strategy},
 };
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use std::{
-    collections::BTreeMap,
-    fs,
-    io::{BufRead, BufReader, Write},
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    process::{Child, Command, ExitCode, Stdio},
-    sync::Arc,
-    thread,
-    time::Duration,
+    collections::BTreeMap, net::SocketAddr, process::ExitCode, sync::Arc, thread, time::Duration,
 };
 use support::{
+    processes::{Running, Test, run_tests, signal, tell_event},
     props::{HUNG, echo_after, eventually},
     scripted::{ScriptedServer, Welcome},
     stage::{Play, act, cpus, part, plan},
 };
-
-/// A test: its name and what it does.
-type Test = (&'static str, fn());
 
 const TESTS: &[Test] = &[
     (
@@ -79,36 +66,7 @@ const TESTS: &[Test] = &[
 ];
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|word| word == "carry-out") {
-        return carry_out(&arguments[1..]);
-    }
-    let wanted = arguments.iter().find(|word| !word.starts_with('-'));
-    let chosen: Vec<&Test> = TESTS
-        .iter()
-        .filter(|(name, _)| wanted.is_none_or(|part| name.contains(part)))
-        .collect();
-    if arguments.iter().any(|word| word == "--list") {
-        chosen.iter().for_each(|(name, _)| println!("{name}: test"));
-        return ExitCode::SUCCESS;
-    }
-    println!("\nrunning {} tests", chosen.len());
-    let mut failed = Vec::new();
-    for (name, test) in &chosen {
-        let passed = catch_unwind(AssertUnwindSafe(test)).is_ok();
-        println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
-        if !passed {
-            failed.push(name);
-        }
-    }
-    println!(
-        "\ntest result: {}. {} passed; {} failed; 0 ignored; 0 measured; {} filtered out\n",
-        if failed.is_empty() { "ok" } else { "FAILED" },
-        chosen.len() - failed.len(),
-        failed.len(),
-        TESTS.len() - chosen.len(),
-    );
-    ExitCode::from(u8::from(!failed.is_empty()))
+    run_tests(TESTS, carry_out)
 }
 
 fn both_transports_count_the_same() {
@@ -117,7 +75,7 @@ fn both_transports_count_the_same() {
         let echo = echo_after(Duration::ZERO);
         let mut order = Order::new(transport, echo.address());
         order.max_requests = 501;
-        let Some(mut run) = Running::start(&order) else {
+        let Some(mut run) = Running::start(&order.words()) else {
             return;
         };
         run.end_well();
@@ -145,7 +103,7 @@ fn each_row_of_a_file_is_used_once_over_two_processes() {
         let echo = echo_after(Duration::from_millis(1));
         let mut order = Order::new(transport, echo.address());
         order.rows = 400;
-        let Some(mut run) = Running::start(&order) else {
+        let Some(mut run) = Running::start(&order.words()) else {
             return;
         };
         run.end_well();
@@ -173,7 +131,7 @@ fn what_two_workers_measure_is_one_by_name_over_both_transports() {
         let mut order = Order::new(transport, echo.address());
         order.path = MEASURES.to_owned();
         order.max_requests = 400;
-        let Some(mut run) = Running::start(&order) else {
+        let Some(mut run) = Running::start(&order.words()) else {
             return;
         };
         run.end_well();
@@ -202,7 +160,7 @@ fn a_killed_worker_does_not_end_the_run_and_what_it_took_is_stated() {
     let echo = echo_after(Duration::from_millis(20));
     let mut order = Order::new("shm", echo.address());
     order.duration_ms = 3000;
-    let Some(mut run) = Running::start(&order) else {
+    let Some(mut run) = Running::start(&order.words()) else {
         return;
     };
     eventually("requests of both workers", || echo.requests() > 50);
@@ -244,7 +202,7 @@ fn what_a_killed_worker_was_to_send_is_taken_over_or_stated() {
     let echo = echo_after(Duration::ZERO);
     let mut order = Order::new("shm", echo.address());
     (order.rate, order.users, order.duration_ms) = (400, 200, 2000);
-    let Some(mut run) = Running::start(&order) else {
+    let Some(mut run) = Running::start(&order.words()) else {
         return;
     };
     eventually("arrivals of both workers", || echo.requests() > 100);
@@ -267,7 +225,7 @@ fn what_a_killed_worker_was_to_send_is_taken_over_or_stated() {
 
 fn a_run_whose_workers_are_all_killed_is_aborted() {
     let echo = echo_after(Duration::from_millis(20));
-    let Some(mut run) = Running::start(&Order::new("shm", echo.address())) else {
+    let Some(mut run) = Running::start(&Order::new("shm", echo.address()).words()) else {
         return;
     };
     eventually("the first requests", || echo.requests() > 20);
@@ -290,7 +248,7 @@ fn a_stopped_worker_is_named_and_may_go_on_when_it_wakes() {
     let echo = echo_after(Duration::from_millis(20));
     let mut order = Order::new("shm", echo.address());
     order.duration_ms = 6000;
-    let Some(mut run) = Running::start(&order) else {
+    let Some(mut run) = Running::start(&order.words()) else {
         return;
     };
     eventually("the first requests", || echo.requests() > 20);
@@ -321,7 +279,7 @@ fn a_stopped_worker_is_named_and_may_go_on_when_it_wakes() {
 fn first_interrupt_drains_the_run() {
     for (transport, signal_sent) in [("shm", Signal::SIGINT), ("channel", Signal::SIGTERM)] {
         let echo = echo_after(Duration::from_millis(20));
-        let Some(mut run) = Running::start(&Order::new(transport, echo.address())) else {
+        let Some(mut run) = Running::start(&Order::new(transport, echo.address()).words()) else {
             return;
         };
         eventually("the first requests", || echo.requests() > 20);
@@ -342,7 +300,7 @@ fn second_interrupt_ends_the_run_at_once() {
     let server = ScriptedServer::start(Welcome::Listen);
     let mut order = Order::new("shm", server.address);
     order.path = "/no-answer".to_owned();
-    let Some(mut run) = Running::start(&order) else {
+    let Some(mut run) = Running::start(&order.words()) else {
         return;
     };
     let users = u64::from(order.users);
@@ -368,7 +326,7 @@ fn second_interrupt_ends_the_run_at_once() {
 
 fn a_killed_supervisor_takes_its_workers_with_it() {
     let echo = echo_after(Duration::from_millis(20));
-    let Some(mut run) = Running::start(&Order::new("shm", echo.address())) else {
+    let Some(mut run) = Running::start(&Order::new("shm", echo.address()).words()) else {
         return;
     };
     eventually("the first requests", || echo.requests() > 20);
@@ -531,13 +489,13 @@ fn carry_out(words: &[String]) -> ExitCode {
     let transport = prepared.transport_word();
     let (sender, receiver) = crossbeam::channel::unbounded::<Box<Snapshot>>();
     let mut telling = None;
-    let ended = prepared.run(|| {
+    let ended = prepared.run(|_| {
         telling = Some(thread::spawn(move || {
             println!("pid {}", std::process::id());
             let (mut totals, mut last_active) = (Default::default(), 0);
             let mut seconds = Vec::new();
             for second in receiver {
-                second.events.iter().for_each(tell);
+                second.events.iter().for_each(tell_event);
                 if second.phase == loadforge_analysis::Phase::Running {
                     last_active = second.users.active;
                 }
@@ -573,173 +531,4 @@ fn carry_out(words: &[String]) -> ExitCode {
         println!("{name} {count}");
     }
     ExitCode::SUCCESS
-}
-
-fn tell(event: &Event) {
-    let kind = match event.kind {
-        EventKind::Drain => "Drain",
-        EventKind::WorkerLost => "WorkerLost",
-        EventKind::WorkerStuck => "WorkerStuck",
-        EventKind::WorkerOutput => "WorkerOutput",
-        EventKind::Warning => "Warning",
-    };
-    println!("event {kind} {}", event.text);
-    std::io::stdout().flush().expect("the test reads");
-}
-
-/// A run in a process of its own.
-struct Running {
-    child: Child,
-    output: BufReader<std::process::ChildStdout>,
-    /// Lines of its output so far.
-    said: Vec<String>,
-    /// Every worker seen.
-    family: Vec<i32>,
-}
-
-impl Running {
-    /// Starts it and waits until its workers exist; `None`, with the reason on the screen, where shared memory cannot
-    /// be had.
-    fn start(order: &Order) -> Option<Running> {
-        let mut child = Command::new("/proc/self/exe")
-            .arg("carry-out")
-            .args(order.words())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("this program can be started again");
-        let output = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut run = Running {
-            child,
-            output,
-            said: Vec::new(),
-            family: Vec::new(),
-        };
-        let first = run.read_line().expect("it says how it begins");
-        if let Some(why) = first.strip_prefix("skip ") {
-            eprintln!("skipped: {why}");
-            run.end();
-            return None;
-        }
-        run.family = run.workers();
-        Some(run)
-    }
-
-    fn pid(&self) -> i32 {
-        self.child.id() as i32
-    }
-
-    /// Its children: the workers, in the order of their numbers.
-    fn workers(&self) -> Vec<i32> {
-        let pid = self.pid();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let children = children.unwrap_or_default();
-        children
-            .split_whitespace()
-            .map(|pid| pid.parse().expect("a number"))
-            .collect()
-    }
-
-    fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("it is our child").is_none()
-    }
-
-    fn read_line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).expect("text");
-        let line = line.strip_suffix('\n')?.to_owned();
-        self.said.push(line.clone());
-        Some(line)
-    }
-
-    /// Reads on until an event of this kind is told.
-    fn wait_for_event(&mut self, kind: &str) -> String {
-        let begin = format!("event {kind} ");
-        loop {
-            let line = self.read_line();
-            let line = line.unwrap_or_else(|| panic!("no {kind} in {:?}", self.said));
-            if let Some(text) = line.strip_prefix(&begin) {
-                return text.to_owned();
-            }
-        }
-    }
-
-    /// Reads to its end and sees that nothing of it is left.
-    fn end(&mut self) -> std::process::ExitStatus {
-        while self.read_line().is_some() {}
-        let status = self.child.wait().expect("it is our child");
-        eventually("the end of every worker", || {
-            self.family.iter().all(|pid| is_gone(*pid))
-        });
-        let mark = format!("loadforge-{}-", self.pid());
-        let left: Vec<_> = fs::read_dir("/dev/shm")
-            .into_iter()
-            .flatten()
-            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
-            .filter(|name| name.contains(&mark))
-            .collect();
-        assert_eq!(left, Vec::<String>::new(), "left in /dev/shm");
-        status
-    }
-
-    fn end_well(&mut self) {
-        let status = self.end();
-        assert!(status.success(), "{status}: {:?}", self.said);
-    }
-
-    /// The figures it gave at its end.
-    fn word(&self, name: &str) -> String {
-        let words: BTreeMap<&str, &str> = self
-            .said
-            .iter()
-            .filter_map(|line| line.split_once(' '))
-            .collect();
-        words
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name} in {:?}", self.said))
-            .to_string()
-    }
-
-    fn count(&self, name: &str) -> u64 {
-        self.word(name).parse().expect("a count")
-    }
-
-    fn events(&self, kind: &str) -> usize {
-        let begin = format!("event {kind} ");
-        self.said
-            .iter()
-            .filter(|line| line.starts_with(&begin))
-            .count()
-    }
-
-    fn event(&self, kind: &str) -> String {
-        let begin = format!("event {kind} ");
-        let found = self.said.iter().find_map(|line| line.strip_prefix(&begin));
-        found
-            .unwrap_or_else(|| panic!("no {kind} in {:?}", self.said))
-            .to_owned()
-    }
-
-    fn assert_balanced(&self) {
-        assert_eq!(self.word("balance"), "Ok(())", "{:?}", self.said);
-        assert_eq!(self.count("lost"), 0);
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Only a test that failed leaves it running.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn signal(pid: i32, signal: Signal) {
-    kill(Pid::from_raw(pid), signal).expect("it lives");
-}
-
-/// Whether the process is no more, or only waits to be reaped.
-fn is_gone(pid: i32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(") ")
-        .is_none_or(|(_, rest)| rest.starts_with('Z'))
 }

@@ -41,6 +41,7 @@ fn runs() -> [(RunInfo, Vec<Snapshot>); 4] {
     first.generator.throttled_ns = 5;
     first.generator.lost_others = 5;
     first.endpoints[0].method = None;
+    first.steering.users = Some(7.0);
     [
         (fixture::run_info(), fixture::snapshots(120)),
         (bounded, odd),

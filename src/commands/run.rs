@@ -442,7 +442,7 @@ fn measure(
     requests: Option<RequestsFile>,
 ) -> Result<(RunEnd, Watched), CommandError> {
     let mut watch = None;
-    let end = prepared.run(|| {
+    let end = prepared.run(|_| {
         let (started, watchers) = Watch::start(live, results, requests)?;
         watch = Some(started);
         Ok(watchers)

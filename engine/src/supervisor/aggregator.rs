@@ -14,7 +14,7 @@ use crossbeam::channel::{Receiver, Sender, TryRecvError, TrySendError};
 use loadforge_analysis::{
     Event, EventKind, Phase, RunFold, Snapshot, Totals, UserCounts, Window, WindowFacts,
 };
-use loadforge_ring::{RecordKind, RecordSource, RequestRecord, RunPhase, Transport};
+use loadforge_ring::{LoadOrder, RecordKind, RecordSource, RequestRecord, RunPhase, Transport};
 use std::{
     sync::{Arc, OnceLock, atomic::Ordering},
     thread,
@@ -40,6 +40,8 @@ pub enum Notice {
         /// Open model: the arrivals it was to begin while the load was its.
         arrivals_owed: u64,
     },
+    /// Somebody has ordered another load, from a time on that has not come yet.
+    Ordered(LoadOrder),
     /// Every worker is gone: close the books.
     Finish,
 }
@@ -188,6 +190,7 @@ impl Aggregator {
         loop {
             match self.notices.try_recv() {
                 Ok(Notice::Event(event)) => self.events.push(event),
+                Ok(Notice::Ordered(order)) => self.asked.follow(order),
                 Ok(Notice::Lost {
                     worker,
                     arrivals_owed,
@@ -295,7 +298,8 @@ impl Aggregator {
         };
         self.iterations = iterations;
         self.closed_ns = end_ns;
-        let snapshot = self.window.close(facts);
+        let mut snapshot = self.window.close(facts);
+        snapshot.steering = self.asked.steering_at(end_ns);
         self.fold.add(&snapshot);
         if let Some(threshold) = self.fold.ended_by() {
             // The first one stays.
@@ -389,8 +393,7 @@ impl Aggregator {
         self.users.active = self.users.active.max(active);
         self.users.in_flight = in_flight;
         if self.transport.control().phase() == RunPhase::Running {
-            let now = Duration::from_nanos(now_ns);
-            self.users.target = self.users.target.max(self.asked.users_at(now));
+            self.users.target = self.users.target.max(self.asked.users_at(now_ns));
         }
     }
 

@@ -2,6 +2,7 @@
 //! killed worker took with it is unknown.
 
 use super::*;
+use crate::steering::SteeredLoad;
 use crossbeam::channel::{bounded, unbounded};
 use loadforge_analysis::MetricTally;
 use loadforge_ring::{Capacity, RecordKind, TextKind, WorkerControl, WorkerState, raise};
@@ -77,7 +78,7 @@ fn aggregator_of(
         Asked {
             names: vec!["home".to_owned()],
             beside: vec![None],
-            demands: vec![Demand::Users(Pattern::Constant(1.0))],
+            load: SteeredLoad::new([Demand::Users(Pattern::Constant(1.0))], Duration::MAX),
             ..Asked::default()
         },
         Health::new(

@@ -1,10 +1,11 @@
 //! What was asked for, as far as figures need it: names, curves, phases. Neighbours: `aggregator.rs` sets what was done
-//! beside it. Invariant: a pure function of the plan and the time.
+//! beside it. Invariant: a pure function of the plan, the orders and the time.
 
-use crate::plan::Plan;
-use loadforge_analysis::{LoadModel, LoadPhase, Threshold};
-use loadforge_scenarios::{Course, Demand, PhaseRole, PhaseSpan};
-use std::time::Duration;
+use crate::{plan::Plan, steering::SteeredLoad};
+use loadforge_analysis::{LoadModel, LoadPhase, Steering, Threshold};
+use loadforge_ring::LoadOrder;
+use loadforge_scenarios::{Demand, PhaseRole, PhaseSpan, SteeredCourse};
+use std::sync::Arc;
 
 /// The plan, as the aggregator sees it.
 #[derive(Default)]
@@ -13,10 +14,10 @@ pub struct Asked {
     pub names: Vec<String>,
     /// By scenario: what stands in front of names that it chooses at run time.
     pub beside: Vec<Option<String>>,
-    /// Each scenario's load.
-    pub demands: Vec<Demand>,
-    /// The curves of those whose arrivals set the pace.
-    pub courses: Vec<Course>,
+    /// Each scenario's load, as planned or as ordered.
+    pub load: SteeredLoad,
+    /// The orders that changed it, in the order of their times.
+    pub orders: Vec<LoadOrder>,
     /// Named spans of the run.
     pub phases: Vec<PhaseSpan>,
     /// What the run has to reach.
@@ -30,10 +31,8 @@ impl Asked {
         Asked {
             names: parts().flat_map(|part| part.endpoints.clone()).collect(),
             beside: parts().map(|part| part.beside.clone()).collect(),
-            demands: parts().map(|part| part.demand.clone()).collect(),
-            courses: parts()
-                .filter_map(|part| course(&part.demand, plan.duration))
-                .collect(),
+            load: SteeredLoad::new(parts().map(|part| part.demand.clone()), plan.duration),
+            orders: Vec::new(),
             phases: plan.phases.clone(),
             thresholds: plan.thresholds.clone(),
         }
@@ -41,17 +40,33 @@ impl Asked {
 
     /// Which side sets the pace: arrivals, as soon as one scenario has any.
     pub fn model(&self) -> LoadModel {
-        let is_open = |demand: &Demand| matches!(demand, Demand::Arrivals { .. });
-        match self.demands.iter().any(is_open) {
+        match self.load.has(true) {
             true => LoadModel::Open,
             false => LoadModel::Closed,
         }
     }
 
+    /// Goes by this order from its time on.
+    pub fn follow(&mut self, order: LoadOrder) {
+        self.load.follow(&order);
+        self.orders.push(order);
+    }
+
+    /// What the load is held at, at this time.
+    pub fn steering_at(&self, now_ns: u64) -> Steering {
+        let come = self.orders.partition_point(|order| order.from_ns <= now_ns);
+        let order = come.checked_sub(1).map(|last| self.orders[last]);
+        order.map_or_else(Steering::default, |order| Steering {
+            users: order.users.map(|level| level.value),
+            rate: order.rate.map(|level| level.value),
+            paused: order.paused,
+        })
+    }
+
     /// Users asked for at this time, over all scenarios; of the open model, the most that there may be.
-    pub fn users_at(&self, now: Duration) -> u64 {
-        let users = self.demands.iter().map(|demand| match demand {
-            Demand::Users(pattern) => pattern.target_at(now).round() as u64,
+    pub fn users_at(&self, now_ns: u64) -> u64 {
+        let users = self.load.parts().map(|(demand, course)| match demand {
+            Demand::Users(_) => course.value_at(now_ns).round() as u64,
             Demand::Arrivals { max_users, .. } => *max_users,
         });
         users.sum()
@@ -59,10 +74,12 @@ impl Asked {
 
     /// Arrivals a second asked for between these times, on average, over all scenarios of the open model; 0 past the end.
     pub fn rate_between(&self, from_ns: u64, until_ns: u64) -> f64 {
-        let (from_s, until_s) = (from_ns as f64 / 1e9, until_ns as f64 / 1e9);
-        let between = |course: &Course| course.level_at(until_s) - course.level_at(from_s);
-        let arrivals: f64 = self.courses.iter().map(between).sum();
-        arrivals / (until_s - from_s).max(1e-9)
+        let between = |(demand, course): (&Demand, &Arc<SteeredCourse>)| match demand {
+            Demand::Users(_) => 0.0,
+            Demand::Arrivals { .. } => course.level_at(until_ns) - course.level_at(from_ns),
+        };
+        let arrivals: f64 = self.load.parts().map(between).sum();
+        arrivals / (until_ns.saturating_sub(from_ns) as f64 / 1e9).max(1e-9)
     }
 
     /// The end of a window that begins at `from_ns` and may last until `until_ns`: earlier where a phase ends in between,
@@ -93,13 +110,6 @@ impl Asked {
     }
 }
 
-fn course(demand: &Demand, duration: Duration) -> Option<Course> {
-    match demand {
-        Demand::Users(_) => None,
-        Demand::Arrivals { rate, .. } => Some(Course::new(rate, duration)),
-    }
-}
-
 fn ends_ns(span: &PhaseSpan) -> u64 {
     u64::try_from(span.until.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -107,6 +117,9 @@ fn ends_ns(span: &PhaseSpan) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use loadforge_ring::HeldLevel;
+    use loadforge_scenarios::{Gaps, Pattern};
+    use std::time::Duration;
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -160,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_rate_asked_for_is_that_of_the_whole_window() {
-        let spike = loadforge_scenarios::Pattern::Spike {
+        let spike = Pattern::Spike {
             base: 10.0,
             peak: 110.0,
             at: Duration::from_millis(1_200),
@@ -168,11 +181,75 @@ mod tests {
             sustain: 10.0,
         };
         let asked = Asked {
-            courses: vec![Course::new(&spike, Duration::from_secs(3))],
+            load: SteeredLoad::new([arrivals(spike)], Duration::from_secs(3)),
             ..asked()
         };
         assert!((asked.rate_between(SECOND, 2 * SECOND) - 60.0).abs() < 1e-9);
         assert_eq!(asked.rate_between(4 * SECOND, 5 * SECOND), 0.0);
+    }
+
+    fn arrivals(rate: Pattern) -> Demand {
+        Demand::Arrivals {
+            rate,
+            gaps: Gaps::Even,
+            max_users: 5,
+        }
+    }
+
+    #[test]
+    fn targets_are_those_of_the_orders_from_their_times_on() {
+        let demands = [
+            arrivals(Pattern::Constant(10.0)),
+            Demand::Users(Pattern::Constant(3.0)),
+        ];
+        let mut asked = Asked {
+            load: SteeredLoad::new(demands, Duration::from_secs(10)),
+            ..asked()
+        };
+        let held = |value, since_ns| Some(HeldLevel { value, since_ns });
+        let order = |from_ns| LoadOrder {
+            from_ns,
+            rate: held(100.0, 2 * SECOND),
+            ..LoadOrder::default()
+        };
+        asked.follow(order(2 * SECOND));
+        asked.follow(LoadOrder {
+            users: held(8.0, 3 * SECOND),
+            ..order(3 * SECOND)
+        });
+        asked.follow(LoadOrder {
+            paused: true,
+            ..order(4 * SECOND)
+        });
+        asked.follow(LoadOrder {
+            from_ns: 5 * SECOND,
+            ..LoadOrder::default()
+        });
+        let rate = |second: u64| {
+            asked
+                .rate_between(second * SECOND, (second + 1) * SECOND)
+                .round()
+        };
+        assert_eq!(
+            [0, 1, 2, 3, 4, 5].map(rate),
+            [10.0, 10.0, 100.0, 100.0, 0.0, 10.0]
+        );
+        let half = asked.rate_between(SECOND + SECOND / 2, 2 * SECOND + SECOND / 2);
+        assert!((half - 55.0).abs() < 1e-6, "{half}");
+        let users = [2, 3, 4, 5].map(|second| asked.users_at(second * SECOND));
+        assert_eq!(users, [8, 13, 13, 8]);
+        let held = |second: u64| {
+            let Steering {
+                users,
+                rate,
+                paused,
+            } = asked.steering_at(second * SECOND);
+            (users, rate, paused)
+        };
+        assert_eq!(held(1), (None, None, false));
+        assert_eq!(held(3), (Some(8.0), Some(100.0), false));
+        assert_eq!(held(4), (None, Some(100.0), true));
+        assert!(asked.steering_at(5 * SECOND).is_as_planned());
     }
 
     #[test]

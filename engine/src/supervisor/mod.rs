@@ -5,7 +5,9 @@
 mod aggregator;
 mod asked;
 mod crew;
+mod endings;
 mod health;
+mod helm;
 mod machine;
 mod places;
 mod recording;
@@ -13,6 +15,7 @@ mod sampler;
 mod signals;
 mod words;
 
+pub use helm::{Helm, OrderError};
 pub use recording::{RecordBatch, RecordName, Watchers};
 pub use signals::{HeldSignals, hold_signals};
 
@@ -26,6 +29,7 @@ use aggregator::{Aggregator, Asked, Notice};
 use crew::{Ended, Member};
 use crossbeam::channel::{Sender, unbounded};
 use health::Health;
+use helm::Orders;
 use loadforge_analysis::{Event, EventKind, RunFold, RunOutcome};
 use loadforge_ring::{RunPhase, Share, Transport, TransportKind, WorkerState};
 use nix::{
@@ -84,18 +88,18 @@ pub struct RunEnd {
 }
 
 impl Prepared {
-    /// Carries the plan out. `observe` is called once, after the fork, and may start threads; the channel it returns
-    /// gets a snapshot a second, another one every record if there is one, and both are dropped when the run is over. One process is one run: afterwards the second signal
+    /// Carries the plan out. `observe` is called once, after the fork, with what the run can be steered by, and may start threads; the
+    /// channel it returns gets a snapshot a second, another one every record if there is one, and both are dropped when the run is over. One process is one run: afterwards the second signal
     /// does what it does by default, and a second run in the same process would not be asked to drain.
     ///
     /// # Errors
     /// When workers cannot be started, or none gets ready, or `observe` fails.
     pub fn run<W: Into<Watchers>>(
         self,
-        observe: impl FnOnce() -> io::Result<W>,
+        observe: impl FnOnce(Helm) -> io::Result<W>,
     ) -> Result<RunEnd, RunError> {
         let mut dispatcher = Dispatcher::start(&self)?;
-        let watchers = observe()?.into();
+        let watchers = observe(dispatcher.orders.helm())?.into();
         dispatcher.run(&self, watchers)
     }
 
@@ -143,6 +147,8 @@ struct Dispatcher {
     silences: Vec<Silence>,
     /// By worker: the shares of the load it has borne, one after another.
     shares: Vec<Vec<Share>>,
+    /// What people who watch the run order.
+    orders: Orders,
     /// What workers wrote to their error streams before the run began.
     said_at_start: Vec<String>,
     notices: Option<Sender<Notice>>,
@@ -150,7 +156,8 @@ struct Dispatcher {
     /// The threshold that ended the run, once the aggregator has found it broken.
     broken: Arc<OnceLock<String>>,
     outcome: RunOutcome,
-    killed: bool,
+    /// What ended the run at once, in words.
+    killed_by: Option<String>,
     /// When workers must have left, on CLOCK_MONOTONIC; set by the drain, moved by the end.
     end_by_ns: u64,
     looked_ns: u64,
@@ -180,7 +187,9 @@ impl Dispatcher {
         }
         drop(held);
         let signals = Signals::listen()?;
+        let processes = crew.iter().filter(|member| member.is_process()).count();
         Ok(Dispatcher {
+            orders: Orders::new(&prepared.plan, processes)?,
             silences: vec![Silence::None; crew.len()],
             shares: vec![Vec::new(); crew.len()],
             said_at_start: Vec::new(),
@@ -192,7 +201,7 @@ impl Dispatcher {
             aggregator: None,
             broken: Arc::default(),
             outcome: RunOutcome::Completed,
-            killed: false,
+            killed_by: None,
             end_by_ns: u64::MAX,
             looked_ns: monotonic_ns(),
             excused_ns: 0,
@@ -217,6 +226,7 @@ impl Dispatcher {
             if self.signals.asked > 0 {
                 return Err(RunError::Signalled);
             }
+            self.orders.refuse(&OrderError::NotBegun);
             let late = monotonic_ns() > deadline_ns;
             let mut waiting = false;
             for (worker, member) in self.crew.iter_mut().enumerate() {
@@ -310,6 +320,7 @@ impl Dispatcher {
             let next_ns = next_ns.max(now_ns + 1_000_000);
             self.sleep((next_ns - now_ns).min(TICK_NS));
             self.answer_signals(plan.graceful_stop);
+            self.answer_orders(plan.graceful_stop);
             self.look_after_workers(plan);
             let now_ns = monotonic_ns();
             let control = self.transport.control();
@@ -349,7 +360,8 @@ impl Dispatcher {
     /// Sleeps until something happens, at most `longest_ns`.
     fn sleep(&self, longest_ns: u64) {
         let signals = self.signals.watched();
-        let mut fds: Vec<PollFd<'_>> = signals.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).into();
+        let own = signals.into_iter().chain([self.orders.watched()]);
+        let mut fds: Vec<PollFd<'_>> = own.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         for member in &self.crew {
             fds.extend(
                 member
@@ -360,28 +372,6 @@ impl Dispatcher {
         let milliseconds = u16::try_from(longest_ns.div_ceil(1_000_000)).unwrap_or(u16::MAX);
         // EINTR and time-outs alike: the caller looks at everything anyway.
         let _ = poll(&mut fds, PollTimeout::from(milliseconds));
-    }
-
-    fn answer_signals(&mut self, graceful_stop: Duration) {
-        let before = self.signals.asked;
-        self.signals.hear();
-        if self.signals.asked == before {
-            return;
-        }
-        if before == 0 && self.transport.control().phase() == RunPhase::Running {
-            self.outcome = RunOutcome::Interrupted;
-            self.drain("a signal", graceful_stop);
-        }
-        // A signal while the planned end drains counts as the first of two, too.
-        if self.signals.asked >= 2 {
-            self.outcome = RunOutcome::Interrupted;
-            self.killed = true;
-            self.transport.control().set_phase(RunPhase::Ending);
-            self.ring_all();
-            self.crew.iter().for_each(Member::kill);
-            // Threads cannot be killed.
-            self.end_by_ns = monotonic_ns() + LEAVE_WITHIN_NS;
-        }
     }
 
     fn look_after_workers(&mut self, plan: &Plan) {
@@ -457,9 +447,9 @@ impl Dispatcher {
             self.ring_all();
         }
         let shares = &self.shares[worker];
-        let owed = plan.parts.iter().enumerate().map(|(index, part)| {
+        let owed = (self.orders.load.parts().enumerate()).map(|(index, (demand, course))| {
             let seed = arrivals_seed(plan.seed, index);
-            arrivals_owed(&part.demand, duration_ns, seed, shares, until_ns)
+            arrivals_owed(demand, course, seed, shares, until_ns)
         });
         let owed = owed.sum();
         self.report_lost(worker, how, owed);
@@ -478,7 +468,7 @@ impl Dispatcher {
             .count();
         let phase = self.transport.control().phase();
         let text = match (phase, left) {
-            _ if self.killed => "was ended by the second signal".to_owned(),
+            _ if let Some(by) = &self.killed_by => format!("was ended {by}"),
             (RunPhase::Ending, _) => "did not leave in time and was ended".to_owned(),
             (RunPhase::Draining, _) => format!("{how} during the drain"),
             (_, 0) => format!("{how}; no worker is left"),
@@ -510,41 +500,15 @@ impl Dispatcher {
         }
     }
 
-    fn drain(&mut self, why: &str, graceful_stop: Duration) {
-        self.transport.control().set_phase(RunPhase::Draining);
-        self.ring_all();
-        self.drained_ns = Some(self.epoch.now_ns());
-        let graceful_ns = u64::try_from(graceful_stop.as_nanos()).unwrap_or(u64::MAX);
-        self.end_by_ns = monotonic_ns().saturating_add(graceful_ns);
-        self.tell(EventKind::Drain, format!("draining: {why}"));
-    }
-
-    /// Ends workers that do not leave by themselves.
-    fn enforce_end(&mut self) {
-        let now_ns = monotonic_ns();
-        if now_ns < self.end_by_ns {
-            return;
-        }
-        if self.transport.control().phase() == RunPhase::Ending {
-            for worker in 0..self.crew.len() {
-                self.crew[worker].kill();
-                if self.crew[worker].abandon() {
-                    self.report_lost(worker, "did not leave in time", 0);
-                }
-            }
-        } else {
-            self.transport.control().set_phase(RunPhase::Ending);
-            self.ring_all();
-        }
-        self.end_by_ns = now_ns + LEAVE_WITHIN_NS;
-    }
-
     fn finish(&mut self) -> RunEnd {
         // From here on nobody looks: the aggregator may wait for a slow disk. What came while the last worker left is heard.
         let before = self.signals.asked;
         self.signals.hear();
-        self.killed |= self.signals.asked > before && self.signals.asked >= 2;
+        if self.signals.asked > before && self.signals.asked >= 2 {
+            self.killed_by.get_or_insert_default();
+        }
         self.signals.leave();
+        self.orders.close();
         self.notify(Notice::Finish);
         let fold = match self.aggregator.take().map(JoinHandle::join) {
             Some(Ok(fold)) => fold,
@@ -559,7 +523,7 @@ impl Dispatcher {
         RunEnd {
             outcome: self.outcome,
             fold,
-            killed: self.killed,
+            killed: self.killed_by.is_some(),
             workers_lost: lost as u32,
         }
     }
@@ -568,9 +532,11 @@ impl Dispatcher {
         self.crew.iter().for_each(Member::ring);
     }
 
-    fn tell(&self, kind: EventKind, text: String) {
+    fn tell(&self, kind: EventKind, text: String) -> Event {
         let at_s = self.epoch.now_ns() as f64 / 1e9;
-        self.notify(Notice::Event(Event { at_s, kind, text }));
+        let event = Event { at_s, kind, text };
+        self.notify(Notice::Event(event.clone()));
+        event
     }
 
     fn notify(&self, notice: Notice) {

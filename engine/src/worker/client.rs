@@ -43,6 +43,12 @@ impl<W: Wire> Client for WireClient<W> {
             return Poll::Ready(false);
         }
         let is_open = desk.parts[usize::from(desk.seats[seat.0 as usize].part)].is_open;
+        if desk.paused && !is_open {
+            let place = &mut desk.seats[seat.0 as usize];
+            place.parked = true;
+            place.keep_waker(cx);
+            return Poll::Pending;
+        }
         let due_ns = if is_open {
             desk.take_arrival(seat.0)
         } else if ready_ns == 0 {

@@ -84,6 +84,8 @@ pub struct Desk {
     pub now_ns: u64,
     /// Where the run stands.
     pub stage: Stage,
+    /// Users of the closed model begin no iteration.
+    pub paused: bool,
     /// The control page has changed.
     pub rung: bool,
     /// Requests submitted and not ended.
@@ -104,6 +106,20 @@ impl Desk {
         let seat = &self.seats[seat as usize];
         let is_asked = self.stage >= Stage::Draining || seat.retiring;
         self.stage == Stage::Ending || (is_asked && !seat.in_teardown)
+    }
+
+    /// Pauses users of the closed model, or lets them go on: those that wait have been ready since `from_ns`, when the pause ended.
+    pub fn set_paused(&mut self, paused: bool, from_ns: u64) {
+        self.paused = paused;
+        if paused {
+            return;
+        }
+        for seat in &mut self.seats {
+            if std::mem::take(&mut seat.parked) {
+                seat.ready_ns = from_ns.max(1);
+                seat.wake();
+            }
+        }
     }
 
     /// The user of this seat is told to stop, by a refused request or a sleep cut short; true when it has gone on so often

@@ -88,8 +88,8 @@ impl<W: Wire + 'static> Driver<W> {
             let users_ns = self.turn(idle)?;
             let now_ns = self.core.borrow_mut().fire_timers();
             if self.core.borrow().desk.stage == Stage::Running {
-                // Read behind the clock: a share that is not there yet holds from later than now.
-                self.users.take_shares();
+                // Read behind the clock: a share or an order that is not there yet holds from later than now.
+                self.users.take_changes();
                 self.users
                     .act(self.drain_due_ns.unwrap_or(u64::MAX).min(now_ns));
             }
@@ -193,7 +193,7 @@ impl<W: Wire + 'static> Driver<W> {
         self.core.borrow_mut().desk.stage = stage;
         self.write_page();
         if stage == Stage::Running {
-            self.users.take_shares();
+            self.users.take_changes();
         } else {
             self.users.wake_all();
         }

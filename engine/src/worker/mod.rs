@@ -12,6 +12,8 @@ mod limiter;
 mod not_sent;
 mod panics;
 #[cfg(test)]
+mod pause_test;
+#[cfg(test)]
 mod rows_test;
 pub(crate) mod schedule;
 mod seat;
@@ -26,6 +28,7 @@ use crate::{
     cpus::pin_this_thread,
     plan::{MaxRate, PlanPart},
     prepare::WireKind,
+    steering::SteeredLoad,
     wire::{Wire, epoll::EpollWire, uring::UringWire},
 };
 use desk::{Desk, PartBooks, Stage};
@@ -44,6 +47,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 use users::{Users, share_of};
 
@@ -121,6 +125,17 @@ fn make_room_for_descriptors(count: usize) {
     }
 }
 
+/// Raises the limit of descriptors as far as the system lets it: more users may have been ordered than were planned.
+fn allow_all_descriptors() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        // Where it cannot be had, connections past the limit fail and say so.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// How many connections this worker should be ready for: each user keeps one to each origin.
 fn expected_connections(assignment: &Assignment) -> usize {
     let share = Share {
@@ -168,6 +183,7 @@ async fn live<W: Wire + 'static>(
             epoch,
             now_ns: epoch.now_ns(),
             stage: Stage::Running,
+            paused: false,
             rung: false,
             in_flight: 0,
             static_names: names,
@@ -179,16 +195,12 @@ async fn live<W: Wire + 'static>(
         max_requests: assignment.ends.max_requests,
         limiter: assignment.max_rate.map(Limiter::new),
     }));
-    let users = Users::new(
-        Rc::clone(&core),
-        spawner,
-        schedules(
-            assignment.parts,
-            assignment.ends.duration_ns,
-            assignment.seed,
-        ),
-        assignment.seed,
+    let load = SteeredLoad::new(
+        assignment.parts.iter().map(|part| part.demand.clone()),
+        Duration::from_nanos(assignment.ends.duration_ns),
     );
+    let schedules = schedules(assignment.parts, &load, assignment.seed);
+    let users = Users::new(Rc::clone(&core), spawner, schedules, load, assignment.seed);
     Driver::new(core, users, assignment.ends)
         .drive()
         .await
@@ -237,13 +249,15 @@ fn books(parts: &[PlanPart]) -> (Vec<PartBooks>, u32, u32) {
 /// Each scenario with what it asks of this worker.
 fn schedules(
     parts: Vec<PlanPart>,
-    duration_ns: u64,
+    load: &SteeredLoad,
     seed: u64,
-) -> impl Iterator<Item = (Arc<dyn Scenario>, Schedule)> {
-    parts.into_iter().enumerate().map(move |(index, part)| {
-        let schedule = Schedule::new(part.demand, duration_ns, arrivals_seed(seed, index));
+) -> Vec<(Arc<dyn Scenario>, Schedule)> {
+    let both = parts.into_iter().zip(load.parts()).enumerate();
+    both.map(|(index, (part, (demand, course)))| {
+        let schedule = Schedule::new(demand, Arc::clone(course), arrivals_seed(seed, index));
         (part.scenario, schedule)
     })
+    .collect()
 }
 
 /// The seed of a scenario's arrivals, apart from those of its users and of other scenarios.

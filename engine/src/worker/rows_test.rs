@@ -16,7 +16,7 @@ use std::{
 const EACH: u64 = 10_000_000;
 
 /// A worker's client with one user of the second of two scenarios; the first has three feeds of its own.
-fn client(worker: usize, transport: &Transport) -> WireClient<CountingWire> {
+pub(super) fn client(worker: usize, transport: &Transport) -> WireClient<CountingWire> {
     let part = |feeds_before| PartBooks {
         feeds_before,
         ..PartBooks::default()
@@ -40,6 +40,7 @@ fn client(worker: usize, transport: &Transport) -> WireClient<CountingWire> {
             epoch: Epoch::new(0),
             now_ns: 0,
             stage: Stage::Running,
+            paused: false,
             rung: false,
             in_flight: 0,
             static_names: 0,

@@ -61,6 +61,8 @@ pub struct Seat {
     pub arrival_open: bool,
     /// The user is to leave after its iteration.
     pub retiring: bool,
+    /// Closed model: the user is ready for its next iteration, and the run is paused.
+    pub parked: bool,
     /// The user has begun an iteration: its setup is behind it.
     pub has_begun: bool,
     /// The user only tidies up.

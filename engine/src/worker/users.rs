@@ -5,11 +5,12 @@
 use super::{
     client::WireClient, exchange::Core, executor::Spawner, not_sent::NotSent, schedule::Schedule,
 };
-use crate::wire::Wire;
-use loadforge_ring::Share;
+use crate::{steering::SteeredLoad, wire::Wire};
+use loadforge_ring::{LoadOrder, Share};
 use loadforge_scenarios::{Client, SETUP_RETRY, Scenario, Seat, User, UserFuture};
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
@@ -52,6 +53,14 @@ pub struct Users<W> {
     share: Share,
     /// How many shares it has been given, this one included.
     shares_taken: u64,
+    /// The curves of all parts, as planned or as ordered.
+    load: SteeredLoad,
+    /// How many orders it has been given.
+    orders_taken: u64,
+    /// What the control page said of changes at the last look.
+    changes_seen: u64,
+    /// From when on the run is paused or goes on, as ordered and not come yet.
+    pauses: VecDeque<(u64, bool)>,
     /// How many user numbers this worker has given out.
     numbers: u32,
     free: Rc<RefCell<Vec<u32>>>,
@@ -64,6 +73,7 @@ impl<W: Wire + 'static> Users<W> {
         core: Rc<RefCell<Core<W>>>,
         spawner: Spawner,
         parts: impl IntoIterator<Item = (Arc<dyn Scenario>, Schedule)>,
+        load: SteeredLoad,
         seed: u64,
     ) -> Users<W> {
         let workers = core.borrow().desk.transport.workers() as u32;
@@ -83,6 +93,10 @@ impl<W: Wire + 'static> Users<W> {
             workers,
             share: Share::default(),
             shares_taken: 0,
+            load,
+            orders_taken: 0,
+            changes_seen: 0,
+            pauses: VecDeque::new(),
             numbers: 0,
             free: Rc::default(),
             polls: Rc::default(),
@@ -111,31 +125,77 @@ impl<W: Wire + 'static> Users<W> {
         if (0..self.parts.len()).any(|part| self.can_attend(part)) {
             return 0;
         }
+        let pause = self.pauses.front().map(|(from_ns, _)| *from_ns);
         let next = self.parts.iter_mut().map(|part| part.schedule.next_ns());
-        next.min().unwrap_or(u64::MAX)
+        next.chain(pause).min().unwrap_or(u64::MAX)
     }
 
-    /// Takes the shares of the load that were given since the last time, each for the time from which it holds: two workers
-    /// lost at once leave two, and the second does not undo the first.
-    pub fn take_shares(&mut self) {
-        let core = self.core.borrow();
-        let control = core.desk.control();
-        let given = control.shares_given();
-        for share in control.shares(self.shares_taken..given) {
+    /// Takes the orders and the shares of the load that were given since the last time.
+    pub fn take_changes(&mut self) {
+        let changes = self.core.borrow().desk.control().changes();
+        if changes == self.changes_seen {
+            return;
+        }
+        self.changes_seen = changes;
+        let transport = self.core.borrow().desk.transport.clone();
+        let (orders, control) = (
+            &transport.control().orders,
+            transport.worker(self.worker as usize),
+        );
+        // In this order: of a share that is known all orders given before it are known, too.
+        let shares_given = control.shares_given();
+        let orders_given = orders.given();
+        if orders_given > self.orders_taken {
+            self.take_orders(orders.numbered(self.orders_taken..orders_given));
+            self.orders_taken = orders_given;
+        }
+        self.take_shares(control.shares(self.shares_taken..shares_given));
+        self.shares_taken = shares_given;
+    }
+
+    /// Each order holds from its time on.
+    fn take_orders(&mut self, orders: impl Iterator<Item = LoadOrder>) {
+        for order in orders {
+            self.load.follow(&order);
+            self.pauses.push_back((order.from_ns, order.paused));
+        }
+        for (part, (_, course)) in self.parts.iter_mut().zip(self.load.parts()) {
+            part.schedule.course_changed(course);
+        }
+        super::allow_all_descriptors();
+    }
+
+    /// Each share is for the time from which it holds: two workers lost at once leave two, and the second does not undo the
+    /// first.
+    fn take_shares(&mut self, shares: impl Iterator<Item = Share>) {
+        for share in shares {
             self.share = share;
             for part in &mut self.parts {
                 part.schedule.share_changed(share);
             }
         }
-        self.shares_taken = given;
+    }
+
+    /// Pauses users, or lets them go on, as ordered up to `now_ns`.
+    fn heed_pauses(&mut self, now_ns: u64) {
+        while let Some((from_ns, paused)) = self.pauses.front().copied()
+            && from_ns <= now_ns
+        {
+            self.pauses.pop_front();
+            self.core.borrow_mut().desk.set_paused(paused, from_ns);
+        }
     }
 
     /// Does what was due up to `now_ns`: starts and retires users, gives arrivals to users.
     pub fn act(&mut self, now_ns: u64) {
+        self.heed_pauses(now_ns);
+        let is_paused = self.core.borrow().desk.paused;
         for part in 0..self.parts.len() {
             match &mut self.parts[part].schedule {
                 Schedule::Users(users) => {
-                    if let Some(target) = users.target(now_ns, self.share) {
+                    let target = users.target(now_ns, self.share);
+                    // Nobody comes or goes in a pause. Its end is a change, at which the number is asked for again.
+                    if let Some(target) = target.filter(|_| !is_paused) {
                         self.settle(part, target);
                     }
                 }
@@ -254,6 +314,7 @@ impl<W: Wire + 'static> Users<W> {
             seat.arrival_ns = None;
             seat.arrival_open = false;
             seat.retiring = false;
+            seat.parked = false;
             seat.in_teardown = false;
             seat.has_begun = false;
             seat.stops = 0;

@@ -4,6 +4,7 @@
 // Each test program uses its own part of it.
 #![allow(dead_code)]
 
+pub mod processes;
 pub mod props;
 pub mod scripted;
 pub mod stage;

@@ -275,7 +275,7 @@ pub fn run_losing(lost: u32, plan: Plan) -> Ran {
         fold,
         killed,
         workers_lost,
-    } = prepared.run(|| Ok(sender)).expect("the run begins");
+    } = prepared.run(|_| Ok(sender)).expect("the run begins");
     let snapshots: Vec<Snapshot> = receiver.iter().map(|snapshot| *snapshot).collect();
     let summary = fold.finish(RunFacts {
         info: &info,
