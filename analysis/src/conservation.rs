@@ -55,6 +55,20 @@ impl Totals {
             ..self
         }
     }
+
+    /// The totals of a run that goes on, without the requests under way: balanced, whatever happens to these.
+    pub(crate) fn landed(self) -> Totals {
+        let told = self
+            .ok
+            .saturating_add(self.failed)
+            .saturating_add(self.lost);
+        let sent = told.saturating_add(self.unknown);
+        Totals {
+            intended: sent.saturating_add(self.not_sent),
+            sent,
+            ..self
+        }
+    }
 }
 
 impl RequestTotals {

@@ -191,11 +191,21 @@ impl RunFold {
 
     /// Sums the run up, judges it and evaluates its thresholds. The fold stays as it is, so that more may be added.
     pub fn finish(&self, facts: RunFacts<'_>) -> RunSummary {
-        let RunFacts { info, outcome } = facts;
-        let totals = match outcome {
+        let totals = match facts.outcome {
             RunOutcome::Aborted => self.totals.settled(),
             RunOutcome::Completed | RunOutcome::Interrupted => self.totals,
         };
+        self.summed_up(facts, totals)
+    }
+
+    /// The same while the run goes on, as if it were over by now: requests under way are neither sent nor asked for yet.
+    pub fn so_far(&self, info: &RunInfo) -> RunSummary {
+        let outcome = RunOutcome::Completed;
+        self.summed_up(RunFacts { info, outcome }, self.totals.landed())
+    }
+
+    fn summed_up(&self, facts: RunFacts<'_>, totals: Totals) -> RunSummary {
+        let RunFacts { info, outcome } = facts;
         let measured = self.measured.summary(self.duration_s);
         let (rate_peak, users_peak) = match self.asked.is_steered {
             true => (self.asked.rate_per_s, self.asked.users),

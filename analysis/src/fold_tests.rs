@@ -262,6 +262,24 @@ fn failures_without_a_detail_are_still_counted_in_the_run() {
     assert_eq!(summary.errors, [expected]);
 }
 
+#[test]
+fn a_run_that_goes_on_is_summed_up_without_the_requests_under_way() {
+    let mut snapshots = three_seconds();
+    snapshots.truncate(2);
+    let mut fold = RunFold::new();
+    for snapshot in &mut snapshots {
+        // Five have been asked for and sent, and nobody knows yet what becomes of them.
+        snapshot.totals.intended += 5;
+        snapshot.totals.sent += 5;
+        fold.add(snapshot);
+    }
+    let summary = fold.so_far(&run_info());
+    assert_eq!(summary.verdict.reasons, Vec::<String>::new());
+    let totals = summary.requests.totals();
+    assert_eq!((totals.intended, totals.sent, totals.unknown), (20, 20, 0));
+    assert_eq!(totals.check(), Ok(()));
+}
+
 proptest! {
     // Each case makes dozens of endpoints with histograms of their own.
     #![proptest_config(ProptestConfig::with_cases(64))]
