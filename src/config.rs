@@ -241,6 +241,19 @@ impl<'a> File<'a> {
                 )),
             };
         }
+        // What may stand without a value may be switched on and off, too.
+        let stands_alone = arg
+            .get_num_args()
+            .is_some_and(|count| count.min_values() == 0);
+        if let (true, DeValue::Boolean(on)) = (stands_alone, value.get_ref()) {
+            let alone = Value {
+                typed: String::new(),
+                // With nothing behind it, lest the next word be taken for its value.
+                word: format!("--{flag}=").into(),
+                span: value.span(),
+            };
+            return Ok(Vec::from_iter(on.then_some(alone)));
+        }
         let is_list = matches!(arg.get_action(), ArgAction::Append);
         let items: Vec<(String, Range<usize>)> = match value.get_ref() {
             DeValue::Array(items) if is_list => {
@@ -459,6 +472,20 @@ mod tests {
         );
         let url = applied("scenario = \"http://a.test/\"", "").expect("a good file");
         assert_eq!(url.scenario.as_deref(), Some("http://a.test/"));
+    }
+
+    #[test]
+    fn a_flag_that_may_stand_alone_is_switched_on_or_given_a_value() {
+        for (text, dashboard) in [
+            ("dashboard = true\n", Some("")),
+            ("dashboard = false\n", None),
+            ("dashboard = 8080\nopen = true\n", Some("8080")),
+            ("dashboard = \"0.0.0.0:8080\"\n", Some("0.0.0.0:8080")),
+        ] {
+            let run = applied(text, "a.toml").expect("a good file");
+            assert_eq!(run.live.dashboard.as_deref(), dashboard, "{text}");
+            assert_eq!(run.scenario.as_deref(), Some("a.toml"), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     complaint::{CommandError, Complaint},
     config::Places,
     cpus::{self, Placement},
+    live_page::{LiveIntent, listen_address},
     load::{Load, LoadSpec},
     mask::mask_query,
     permission::Permission,
@@ -71,6 +72,8 @@ pub struct Intent {
     pub record_requests: bool,
     /// How much is shown.
     pub display: Display,
+    /// Whether and how it is shown in a browser.
+    pub live: Option<LiveIntent>,
 }
 
 /// Where results go.
@@ -151,6 +154,7 @@ impl Intent {
         );
         let thresholds = typed_thresholds(args, aim.as_ref(), &mut told);
         let output = output(args, &mut told);
+        let live = live(args, &mut told);
         let timeout = told.read(&args.timeout, |text| {
             amounts::positive_time("--timeout", text)
         });
@@ -187,6 +191,7 @@ impl Intent {
                 (false, true) => Display::Verbose,
                 (false, false) => Display::Usual,
             },
+            live,
         };
         Ok((aim, intent))
     }
@@ -328,6 +333,16 @@ fn output(args: &RunArgs, told: &mut Told) -> Output {
         ));
     }
     Output::Stdout
+}
+
+fn live(args: &RunArgs, told: &mut Told) -> Option<LiveIntent> {
+    let address = told.read(&args.live.dashboard, |text| {
+        listen_address("--dashboard", text)
+    });
+    let live = LiveIntent::new(&args.live, address);
+    live.map_err(|complaint| told.complaints.push(complaint))
+        .ok()
+        .flatten()
 }
 
 /// The formats as the reporter has them, each once; none typed means the usual ones.

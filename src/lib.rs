@@ -19,6 +19,7 @@ mod cpus;
 mod exit;
 mod intent;
 mod job_summary;
+mod live_page;
 mod load;
 mod machine;
 mod mask;
@@ -27,6 +28,7 @@ mod preflight;
 mod program;
 mod resolve;
 mod rust_source;
+mod saved_runs;
 mod selftest;
 mod sources;
 mod target;
@@ -131,6 +133,7 @@ fn carry_out(
         args::Command::Init(init) => commands::init::init(init),
         args::Command::Import(import) => commands::import::import(import),
         args::Command::Report(report) => commands::report::report(report),
+        args::Command::Dashboard(dashboard) => commands::dashboard::dashboard(dashboard),
         args::Command::Dump(dump) => commands::dump::dump(dump),
         args::Command::Compare(compare) => commands::compare::compare(compare),
         args::Command::Validate(validate) => commands::validate::validate(validate),

@@ -1,15 +1,17 @@
-//! Who watches a run: the disk, which gets every second, and the screen, which gets what it can take. Neighbours:
-//! `commands/run.rs` starts it, the engine's aggregator feeds it, the reporter writes and draws.
+//! Who watches a run: the disk, which gets every second, the screen, which gets what it can take, and the live page if there is one,
+//! which gets each second before either. Neighbours: `commands/run.rs` starts it, the engine's aggregator feeds it, the reporter writes
+//! and draws.
 //! Invariant: what waits is bounded, so that a disk or a terminal that stands still costs seconds, which are counted and told, and
 //! never the memory of the machine.
 
 use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use loadforge_analysis::{Event, EventKind, Snapshot};
-use loadforge_engine::{RecordBatch, Watchers, hold_signals};
+use loadforge_engine::{LiveFeed, RecordBatch, Watchers, hold_signals};
 use loadforge_reporter::{Live, RequestName, RequestsFile, ResultsDir, ResultsError, Series};
 use std::{
     collections::VecDeque,
     io,
+    sync::Arc,
     thread::{self, JoinHandle},
 };
 
@@ -22,7 +24,7 @@ const BATCHES_WAITING: usize = 256;
 
 /// What the screen is to show.
 enum Shown {
-    Second(Box<Snapshot>),
+    Second(Arc<Snapshot>),
     Told(Event),
 }
 
@@ -54,6 +56,7 @@ impl Watch {
         live: Live,
         results: Option<ResultsDir>,
         requests: Option<RequestsFile>,
+        page: Option<LiveFeed>,
     ) -> io::Result<(Watch, Watchers)> {
         let (seconds, snapshots) = bounded(SECONDS_WAITING);
         let disk = spawn(move || keep(&snapshots, live, results))?;
@@ -67,7 +70,12 @@ impl Watch {
             disk,
             requests: kept,
         };
-        Ok((watch, Watchers { seconds, records }))
+        let watchers = Watchers {
+            seconds,
+            live: page,
+            records,
+        };
+        Ok((watch, watchers))
     }
 
     /// Waits until the disk has everything.
@@ -104,7 +112,7 @@ fn spawn<T: Send + 'static>(
 
 /// Stores each second, then offers it to the screen.
 fn keep(
-    snapshots: &Receiver<Box<Snapshot>>,
+    snapshots: &Receiver<Arc<Snapshot>>,
     live: Live,
     mut results: Option<ResultsDir>,
 ) -> Watched {
@@ -170,7 +178,7 @@ struct ScreenEnd {
 }
 
 impl ScreenEnd {
-    fn offer(&mut self, snapshot: Box<Snapshot>) {
+    fn offer(&mut self, snapshot: Arc<Snapshot>) {
         self.last_s = snapshot.at_s;
         while let Some(event) = self.untold.pop_front() {
             if let Err(TrySendError::Full(Shown::Told(event))) =
@@ -230,9 +238,9 @@ fn show(shown: &Receiver<Shown>, mut live: Live) {
 mod tests {
     use super::*;
 
-    fn second(at_s: f64) -> Box<Snapshot> {
+    fn second(at_s: f64) -> Arc<Snapshot> {
         let mut window = loadforge_analysis::Window::new();
-        Box::new(window.close(loadforge_analysis::WindowFacts {
+        Arc::new(window.close(loadforge_analysis::WindowFacts {
             at_s,
             length_s: 1.0,
             phase: loadforge_analysis::Phase::Running,

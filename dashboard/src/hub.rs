@@ -23,6 +23,9 @@ use tokio::sync::broadcast;
 /// Notes that wait for a viewer; one that falls further behind is skipped to the latest.
 const NOTES_WAITING: usize = 8;
 
+/// How long an order may take until a snapshot has it, in seconds.
+const TAKES_HOLD_S: f64 = 0.2;
+
 /// A run as its viewers know it.
 pub(crate) struct Hub {
     run_id: String,
@@ -78,6 +81,8 @@ struct Run {
     /// The figures so far, or the final ones.
     summary: Option<RunSummary>,
     steering: Steering,
+    /// When somebody steered last, in seconds of the run.
+    steered_s: f64,
     is_draining: bool,
     is_over: bool,
     report: Option<String>,
@@ -96,6 +101,7 @@ impl Hub {
             history: History::default(),
             summary: None,
             steering: Steering::default(),
+            steered_s: f64::NEG_INFINITY,
             is_draining: false,
             is_over: false,
             report: None,
@@ -123,7 +129,10 @@ impl Hub {
         run.fold.add(snapshot);
         let mut summary = run.fold.so_far(&self.info);
         summary.events.clear();
-        run.steering = snapshot.steering;
+        // A window that was closed before the order took hold does not know of it.
+        if snapshot.at_s > run.steered_s + TAKES_HOLD_S {
+            run.steering = snapshot.steering;
+        }
         run.is_draining |= snapshot.phase == Phase::Draining;
         run.number += 1;
         run.came = Instant::now();
@@ -153,6 +162,7 @@ impl Hub {
     pub(crate) fn steered(&self, order: &Order, event: &Event) {
         let mut run = self.run();
         run.steering = run.steering.after(order.action);
+        run.steered_s = event.at_s;
         run.is_draining |= matches!(order.action, SteerAction::Stop | SteerAction::End);
         let told = Told {
             kind: "event",

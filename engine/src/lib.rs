@@ -25,6 +25,6 @@ pub use plan::{MaxRate, Plan, PlanPart, TransportChoice, WireChoice};
 pub use prepare::prepare;
 pub use prepare::{PrepareError, Prepared};
 pub use supervisor::{
-    HeldSignals, Helm, OrderError, RecordBatch, RecordName, RunEnd, RunError, Watchers,
+    HeldSignals, Helm, LiveFeed, OrderError, RecordBatch, RecordName, RunEnd, RunError, Watchers,
     hold_signals,
 };

@@ -402,7 +402,7 @@ fn carry_out(words: &[String]) -> ExitCode {
         }
         Err(error) => panic!("{error}"),
     };
-    let (sender, receiver) = crossbeam::channel::unbounded::<Box<Snapshot>>();
+    let (sender, receiver) = crossbeam::channel::unbounded::<Arc<Snapshot>>();
     let mut telling = None;
     let ended = prepared.run(|helm| {
         println!("pid {}", std::process::id());

@@ -350,7 +350,7 @@ async fn measure(user: &mut User) -> Outcome {
 }
 
 /// Prints what the whole run came to beside its requests.
-fn tell_own_figures(seconds: &[Box<Snapshot>]) {
+fn tell_own_figures(seconds: &[Arc<Snapshot>]) {
     let mut sums = BTreeMap::from([("group", 0), ("group_failed", 0), ("noted", 0)]);
     let mut gauge = (0, 0.0);
     for second in seconds {
@@ -487,7 +487,7 @@ fn carry_out(words: &[String]) -> ExitCode {
         Err(error) => panic!("{error}"),
     };
     let transport = prepared.transport_word();
-    let (sender, receiver) = crossbeam::channel::unbounded::<Box<Snapshot>>();
+    let (sender, receiver) = crossbeam::channel::unbounded::<Arc<Snapshot>>();
     let mut telling = None;
     let ended = prepared.run(|_| {
         telling = Some(thread::spawn(move || {

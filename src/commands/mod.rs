@@ -1,6 +1,7 @@
 //! What each command does. Neighbours: `args.rs` says what was typed, the crates below do the work.
 
 pub mod compare;
+pub mod dashboard;
 pub mod dump;
 pub mod echo;
 pub mod import;

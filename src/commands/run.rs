@@ -12,6 +12,7 @@ use crate::{
     exit::Exit,
     intent::{Display, Here, Intent, Output},
     job_summary,
+    live_page::{LiveIntent, OpenDoor, RunPage},
     load::Load,
     machine,
     mask::Mask,
@@ -67,6 +68,8 @@ pub fn run(args: &RunArgs, program: Program) -> Result<Exit, CommandError> {
 }
 
 fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, CommandError> {
+    let door = intent.live.as_ref().map(LiveIntent::open_door).transpose();
+    let door = door.map_err(CommandError::bad_input)?;
     let mut target = start_target(&mut aim, intent)?;
     let mask = aim.mask.clone();
     let origins = aim.origins();
@@ -113,15 +116,16 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
             introduce(intent, &crowd.resolved, &info, &mask);
             let live = Live::new(intent.display.live_mode(), &info);
             let requests = requests_file(intent, &info, results.as_ref())?;
-            let (end, kept) = measure(prepared, live, results, requests)?;
-            Ok((info, end, kept))
+            let page = door.map(|door| (door, intent.aggregator_cpu));
+            let measured = measure(prepared, &info, live, results, requests, page)?;
+            Ok((info, measured))
         });
     let target_ended = target.as_mut().and_then(EchoTarget::ended);
     // The target is no longer needed, and its CPUs are welcome while reports are made.
     drop(target);
     match measured {
-        Ok((info, end, kept)) => {
-            let exit = conclude(intent, &info, &end, kept)?;
+        Ok((info, measured)) => {
+            let exit = conclude(intent, &info, measured)?;
             match target_ended {
                 Some(how) if exit != Exit::SecondSignal => Err(without_target(&how)),
                 _ => Ok(exit),
@@ -160,12 +164,12 @@ fn without_workers() -> CommandError {
 }
 
 /// Sums a run up, writes its reports and says how it went.
-fn conclude(
-    intent: &Intent,
-    info: &RunInfo,
-    end: &RunEnd,
-    mut kept: Watched,
-) -> Result<Exit, CommandError> {
+fn conclude(intent: &Intent, info: &RunInfo, measured: Measured) -> Result<Exit, CommandError> {
+    let Measured {
+        end,
+        mut kept,
+        page,
+    } = measured;
     let summary = end.fold.finish(RunFacts {
         info,
         outcome: end.outcome,
@@ -181,6 +185,9 @@ fn conclude(
     let written = write_results(intent, &report, kept.results.as_mut(), requests);
     let dir = kept.results.as_ref().map(|dir| dir.path().to_owned());
     let dir = dir.as_deref();
+    if let Some(page) = &page {
+        page.end(&summary, dir);
+    }
     let told = job_summary::append(&summary, dir);
     // Only now: whoever has stopped the terminal finds the reports written.
     kept.clear_screen();
@@ -199,6 +206,9 @@ fn conclude(
     }
     if let Err(error) = told {
         say!("note: {error}");
+    }
+    if let Some(page) = page {
+        page.stay();
     }
     match written {
         Err(error) if end.killed => Err(CommandError {
@@ -433,23 +443,39 @@ fn requests_file(
         .map_err(|error| could_not(&error))
 }
 
+/// A run that is over, and who watched it.
+struct Measured {
+    end: RunEnd,
+    kept: Watched,
+    page: Option<RunPage>,
+}
+
 /// Runs to the end. Threads of their own show and store snapshots, so that a slow terminal or disk never holds up the
 /// aggregator.
 fn measure(
     prepared: Prepared,
+    info: &RunInfo,
     live: Live,
     results: Option<ResultsDir>,
     requests: Option<RequestsFile>,
-) -> Result<(RunEnd, Watched), CommandError> {
-    let mut watch = None;
-    let end = prepared.run(|_| {
-        let (started, watchers) = Watch::start(live, results, requests)?;
+    door: Option<(OpenDoor, Option<u32>)>,
+) -> Result<Measured, CommandError> {
+    let (mut watch, mut page) = (None, None);
+    let end = prepared.run(|helm| {
+        if let Some((door, cpu)) = door {
+            let place = results.as_ref().map(ResultsDir::path);
+            let steer = move |order| helm.order(order).map_err(|refused| refused.to_string());
+            page = Some(door.start(info, place, cpu, Box::new(steer))?);
+        }
+        let feed = page.as_ref().map(RunPage::feed);
+        let (started, watchers) = Watch::start(live, results, requests, feed)?;
         watch = Some(started);
         Ok(watchers)
     });
     let kept = watch.map(Watch::join);
     let end = end.map_err(|error| could_not(&error))?;
-    Ok((end, kept.expect("the engine calls back before it runs")))
+    let kept = kept.expect("the engine calls back before it runs");
+    Ok(Measured { end, kept, page })
 }
 
 /// Writes what was asked for; what can be written is, even when something else cannot.

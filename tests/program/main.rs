@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod compare;
+mod dashboard;
 mod data;
 mod deaths;
 mod doors;

@@ -6,7 +6,7 @@ pub use super::asked::Asked;
 use super::{
     health::Health,
     places::{Place, Places, name_of},
-    recording::{Recording, Watchers},
+    recording::{LiveFeed, Recording, Watchers},
     words::Words,
 };
 use crate::clock::Epoch;
@@ -91,7 +91,8 @@ pub struct Aggregator {
     closed_ns: u64,
     iterations: Iterations,
     notices: Receiver<Notice>,
-    watchers: Sender<Box<Snapshot>>,
+    watchers: Sender<Arc<Snapshot>>,
+    live: Option<LiveFeed>,
     /// Seconds in a row that the watchers had no room for.
     unwatched: u64,
     /// Where every record goes, too, if somebody keeps them.
@@ -141,6 +142,7 @@ impl Aggregator {
             iterations: Iterations::default(),
             notices,
             watchers: watchers.seconds,
+            live: watchers.live,
             unwatched: 0,
             recording: watchers
                 .records
@@ -163,6 +165,7 @@ impl Aggregator {
                 self.drain(u64::MAX);
                 self.health.look_again();
                 let last = self.close_window(now_ns.max(self.closed_ns + 1));
+                self.show(&last);
                 // Nothing is measured any more, so it may wait. A watcher that has gone away is no reason to fail.
                 if let Some(recording) = self.recording.take() {
                     recording.finish();
@@ -271,7 +274,7 @@ impl Aggregator {
         }
     }
 
-    fn close_window(&mut self, end_ns: u64) -> Box<Snapshot> {
+    fn close_window(&mut self, end_ns: u64) -> Arc<Snapshot> {
         self.count_details();
         self.tell_lost_others(end_ns);
         self.hand_on_records(end_ns);
@@ -305,13 +308,21 @@ impl Aggregator {
             // The first one stays.
             let _ = self.broken.set(threshold);
         }
-        Box::new(snapshot)
+        Arc::new(snapshot)
+    }
+
+    /// Hands a second to whoever shows it at once, if anybody does.
+    fn show(&self, snapshot: &Arc<Snapshot>) {
+        if let Some(live) = &self.live {
+            live(Arc::clone(snapshot));
+        }
     }
 
     /// Hands a second to the watchers, if they have room for it. Waiting for them would stop the measuring, and keeping what they
     /// do not take would fill the memory: the run's figures have the second in any case.
-    fn hand_out(&mut self, snapshot: Box<Snapshot>) {
+    fn hand_out(&mut self, snapshot: Arc<Snapshot>) {
         let at_s = snapshot.at_s;
+        self.show(&snapshot);
         match self.watchers.try_send(snapshot) {
             Err(TrySendError::Full(_)) => {
                 if self.unwatched == 0 {

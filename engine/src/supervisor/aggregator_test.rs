@@ -60,17 +60,18 @@ fn last_of(transport: &Transport, first: Option<Notice>) -> Snapshot {
 fn all_of(
     transport: &Transport,
     inbox: Receiver<Notice>,
-    watchers: Sender<Box<Snapshot>>,
-    snapshots: &Receiver<Box<Snapshot>>,
+    watchers: Sender<Arc<Snapshot>>,
+    snapshots: &Receiver<Arc<Snapshot>>,
 ) -> Vec<Snapshot> {
     aggregator_of(transport, inbox, watchers).run();
-    snapshots.iter().map(|snapshot| *snapshot).collect()
+    let whole = |snapshot: Arc<Snapshot>| Arc::unwrap_or_clone(snapshot);
+    snapshots.iter().map(whole).collect()
 }
 
 fn aggregator_of(
     transport: &Transport,
     inbox: Receiver<Notice>,
-    watchers: Sender<Box<Snapshot>>,
+    watchers: impl Into<Watchers>,
 ) -> Aggregator {
     Aggregator::new(
         transport,
@@ -126,6 +127,35 @@ fn watchers_that_take_nothing_cost_seconds_that_are_told_and_no_figure() {
     );
     // The run has all of them, and the words said when it began.
     assert_eq!(aggregator.fold.histograms().response.len(), 6);
+}
+
+#[test]
+fn whoever_shows_seconds_gets_each_one_though_the_disk_takes_none() {
+    let transport = Transport::channel(1, Capacity::default());
+    let (notices, inbox) = unbounded();
+    let (seconds, stuck) = bounded(0);
+    let (shown, seen) = unbounded();
+    let watchers = Watchers {
+        seconds,
+        live: Some(Box::new(move |snapshot| {
+            shown.send(snapshot.at_s).expect("it is looked at");
+        })),
+        records: None,
+    };
+    let mut aggregator = aggregator_of(&transport, inbox, watchers);
+    for number in 1..=3 {
+        let snapshot = aggregator.close_window(number * SECOND_NS);
+        aggregator.hand_out(snapshot);
+    }
+    assert_eq!(seen.try_iter().collect::<Vec<_>>(), [1.0, 2.0, 3.0]);
+    // The last one, too, for which the disk is waited for.
+    drop(stuck);
+    notices
+        .send(Notice::Finish)
+        .expect("the aggregator listens");
+    aggregator.run();
+    let last: Vec<f64> = seen.try_iter().collect();
+    assert!(matches!(last[..], [at_s] if at_s > 3.0), "{last:?}");
 }
 
 #[test]

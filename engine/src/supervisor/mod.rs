@@ -16,7 +16,7 @@ mod signals;
 mod words;
 
 pub use helm::{Helm, OrderError};
-pub use recording::{RecordBatch, RecordName, Watchers};
+pub use recording::{LiveFeed, RecordBatch, RecordName, Watchers};
 pub use signals::{HeldSignals, hold_signals};
 
 use crate::{

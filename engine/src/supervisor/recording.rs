@@ -5,22 +5,29 @@
 use crossbeam::channel::{Sender, TrySendError};
 use loadforge_analysis::Snapshot;
 use loadforge_ring::{RecordKind, RequestRecord};
+use std::sync::Arc;
 
 /// Records in a batch: 64 KB, a few ms at a million a second.
 const BATCH: usize = 1_024;
 
+/// What hands a second on at once.
+pub type LiveFeed = Box<dyn Fn(Arc<Snapshot>) + Send>;
+
 /// Who gets what a run tells while it goes on.
 pub struct Watchers {
     /// A snapshot a second.
-    pub seconds: Sender<Box<Snapshot>>,
+    pub seconds: Sender<Arc<Snapshot>>,
+    /// Takes each second as soon as it is closed, before it waits for anything. It must not wait either: the aggregator calls it.
+    pub live: Option<LiveFeed>,
     /// Every record, if somebody keeps them. How many batches may wait is the channel's own bound.
     pub records: Option<Sender<RecordBatch>>,
 }
 
-impl From<Sender<Box<Snapshot>>> for Watchers {
-    fn from(seconds: Sender<Box<Snapshot>>) -> Watchers {
+impl From<Sender<Arc<Snapshot>>> for Watchers {
+    fn from(seconds: Sender<Arc<Snapshot>>) -> Watchers {
         Watchers {
             seconds,
+            live: None,
             records: None,
         }
     }

@@ -276,7 +276,7 @@ pub fn run_losing(lost: u32, plan: Plan) -> Ran {
         killed,
         workers_lost,
     } = prepared.run(|_| Ok(sender)).expect("the run begins");
-    let snapshots: Vec<Snapshot> = receiver.iter().map(|snapshot| *snapshot).collect();
+    let snapshots: Vec<Snapshot> = receiver.iter().map(Arc::unwrap_or_clone).collect();
     let summary = fold.finish(RunFacts {
         info: &info,
         outcome,
