@@ -9,7 +9,7 @@ use loadforge_engine::hold_signals;
 use loadforge_reporter::REPORT_FILE;
 use nix::sys::signal::{SigSet, Signal};
 use std::{
-    io,
+    fs, io,
     path::Path,
     process::{Command, Stdio},
     sync::Arc,
@@ -168,10 +168,23 @@ impl RunPage {
 
 /// Keeps the signals that end a server waiting, for this thread and those it starts from here on.
 pub fn until_told() -> SigSet {
-    let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]);
+    let mut signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+    // Whoever started us under nohup wants the page to outlive the terminal; waited for, SIGHUP would come though it is ignored.
+    if !ignores_hangup() {
+        signals.add(Signal::SIGHUP);
+    }
     // Where a sandbox forbids it, signals end the program at once, and nothing of it is lost by then.
     let _ = signals.thread_block();
     signals
+}
+
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & (1 << (Signal::SIGHUP as u64 - 1)) != 0)
 }
 
 /// Starts the desktop's browser. Without one the address that was said has to do.

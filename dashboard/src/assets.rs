@@ -80,3 +80,32 @@ fn content_type(path: &str) -> &'static str {
         _ => "application/octet-stream",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the whole page as it crosses the network.
+    const BUDGET: usize = 200 * 1024;
+
+    #[test]
+    fn every_file_is_gzipped_known_by_its_type_and_all_fit_the_budget() {
+        let mut bytes = 0;
+        for path in Dist::iter() {
+            let file = Dist::get(&path).expect("it was listed");
+            assert!(
+                file.data.starts_with(&[0x1f, 0x8b]),
+                "{path} is not gzipped"
+            );
+            bytes += file.data.len();
+            let Some(asset) = path.strip_prefix("assets/") else {
+                assert_eq!(path, "index.html.gz", "it is served nowhere");
+                continue;
+            };
+            let name = asset.strip_suffix(".gz").expect("files end in .gz");
+            assert_ne!(content_type(name), "application/octet-stream", "{name}");
+        }
+        assert!(Dist::get("index.html.gz").is_some());
+        assert!(bytes <= BUDGET, "{bytes} bytes");
+    }
+}

@@ -49,7 +49,7 @@ impl Door {
     /// When the port is taken or may not be had, or the host is not this machine.
     pub fn open(asked: &ListenAddress) -> Result<Door, DoorError> {
         let door = || -> io::Result<Door> {
-            let listener = TcpListener::bind(asked.resolve()?.as_slice())?;
+            let listener = bind(&asked.resolve()?)?;
             listener.set_nonblocking(true)?;
             setsockopt(&listener, sockopt::SndBuf, &SEND_BUFFER)?;
             let address = listener.local_addr()?;
@@ -90,6 +90,20 @@ impl Door {
             ip => ip,
         }
     }
+}
+
+/// Listens at the first of these addresses that this machine has. One that is taken is not passed over: half of those who follow the
+/// name would find the other program.
+fn bind(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+    let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    for address in addresses {
+        match TcpListener::bind(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn refused(asked: &ListenAddress, error: &io::Error) -> DoorError {

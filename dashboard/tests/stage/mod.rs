@@ -1,5 +1,5 @@
-//! A page being served, and viewers of it: real sockets, the protocol as a browser speaks it. Neighbours: `live.rs` and `saved.rs` beside
-//! this folder. Invariant: every wait is bounded, by far more than it should take.
+//! A page being served, and viewers of it: real sockets, the protocol as a browser speaks it. Neighbours: `live.rs`, `access.rs` and
+//! `saved.rs` beside this folder. Invariant: every wait is bounded, by far more than it should take.
 
 #![allow(dead_code, missing_docs)] // each test uses its own part
 
