@@ -1,6 +1,7 @@
 //! The seconds of a run so far, for whoever comes late. Neighbours: `hub.rs` fills it while a run goes on, the program when it reads
-//! one that is over. Invariants: at most `MAX_POINTS` points, whatever the run's length; the latest `FRESH` are never merged, so that a
-//! viewer that was away for some minutes gets each second; points are in the order of time and all counts are there.
+//! one that is over. Invariants: at most `MAX_POINTS` points and about `MAX_BYTES` of JSON, whatever the run's length and however many
+//! names it has; the latest are not merged, so that a viewer that was away for some minutes gets each second; points are in the order
+//! of time and all counts are there.
 
 use crate::{merge::merge, second::Second};
 use loadforge_analysis::Snapshot;
@@ -8,13 +9,18 @@ use loadforge_analysis::Snapshot;
 /// Most points kept: an hour of seconds. Longer runs are thinned by merging neighbours, the older ones first.
 pub const MAX_POINTS: usize = 3_600;
 
-/// Latest points that are left as they are.
+/// Most JSON kept: an hour of ten names, and what a viewer that comes late is sent. With more names it is thinned sooner.
+const MAX_BYTES: usize = 12 << 20;
+
+/// Latest points that are left as they are, as far as they take no more than a third of the bytes.
 const FRESH: usize = 600;
 
 /// A run's seconds, each with its JSON, which is made once and sent to many.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     points: Vec<Point>,
+    /// Length of all JSON.
+    bytes: usize,
     /// How many windows a merged point may stand for.
     coarseness: u64,
 }
@@ -43,10 +49,12 @@ impl History {
 
     /// Adds the next second, and gives its JSON back.
     pub(crate) fn push(&mut self, second: Second) -> &str {
-        if self.points.len() >= MAX_POINTS {
+        if self.points.len() >= MAX_POINTS || self.bytes >= MAX_BYTES {
             self.thin();
         }
-        self.points.push(Point::of(second));
+        let point = Point::of(second);
+        self.bytes += point.json.len();
+        self.points.push(point);
         &self.points[self.points.len() - 1].json
     }
 
@@ -84,18 +92,43 @@ impl History {
         json
     }
 
-    /// Merges old neighbours until half a thousand points and more are free again.
+    /// Merges old neighbours until a sixth of the room is free again, or all of the old is one point.
     fn thin(&mut self) {
-        while self.points.len() > MAX_POINTS - FRESH {
-            self.coarseness = (self.coarseness * 2).max(2);
-            let fresh = self
-                .points
-                .split_off(self.points.len().saturating_sub(FRESH));
-            let old = std::mem::take(&mut self.points);
-            self.points = merge_up_to(self.coarseness, old);
-            self.points.extend(fresh);
+        let fresh = self.points.len() - self.fresh();
+        let fresh = self.points.split_off(fresh);
+        let mut old = std::mem::take(&mut self.points);
+        let fresh_bytes = bytes(&fresh);
+        loop {
+            self.coarseness = self.coarseness.saturating_mul(2).max(2);
+            old = merge_up_to(self.coarseness, old);
+            self.bytes = bytes(&old) + fresh_bytes;
+            let is_small =
+                old.len() + fresh.len() <= MAX_POINTS / 6 * 5 && self.bytes <= MAX_BYTES / 6 * 5;
+            if is_small || old.len() <= 1 {
+                break;
+            }
         }
+        old.extend(fresh);
+        self.points = old;
     }
+
+    /// How many of the latest points are left as they are.
+    fn fresh(&self) -> usize {
+        let mut room = MAX_BYTES / 3;
+        let latest = self.points.iter().rev().take(FRESH);
+        let fits = |point: &&Point| match room.checked_sub(point.json.len()) {
+            Some(left) => {
+                room = left;
+                true
+            }
+            None => false,
+        };
+        latest.take_while(fits).count()
+    }
+}
+
+fn bytes(points: &[Point]) -> usize {
+    points.iter().map(|point| point.json.len()).sum()
 }
 
 /// Merges neighbours as long as what comes out stands for no more than this many windows.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sample;
-use loadforge_analysis::{Event, EventKind};
+use loadforge_analysis::{ErrorCount, Event, EventKind};
 use proptest::{collection::vec, prelude::*};
 use serde_json::Value;
 
@@ -95,6 +95,38 @@ fn a_day_of_seconds_stays_small_and_its_latest_minutes_whole() {
         let json: Value = serde_json::from_str(&point.json).expect("JSON");
         assert_eq!(json["merged"], point.second.merged);
     }
+}
+
+#[test]
+fn seconds_with_thousands_of_words_take_no_more_room_than_few() {
+    let mut noisy = Second::of(&sample::second(1));
+    let one = noisy.errors[0].clone();
+    let detail = |number: u64| format!("{number} {}", "x".repeat(500));
+    noisy.errors = (0..400)
+        .map(|number| ErrorCount {
+            detail: detail(number),
+            ..one.clone()
+        })
+        .collect();
+    let largest = Point::of(noisy.clone()).json.len();
+    let mut history = History::default();
+    for number in 1..=300 {
+        history.push(Second {
+            at_s: f64::from(number),
+            ..noisy.clone()
+        });
+        assert_eq!(history.bytes, bytes(&history.points));
+        assert!(
+            history.bytes <= MAX_BYTES + 2 * largest,
+            "{}",
+            history.bytes
+        );
+    }
+    let merged: u64 = history.seconds().map(|second| second.merged).sum();
+    assert_eq!(merged, 300);
+    let failed: u64 = history.seconds().map(|second| second.failed).sum();
+    assert_eq!(failed, 300);
+    assert_eq!(history.last().map(|second| second.merged), Some(1));
 }
 
 #[test]

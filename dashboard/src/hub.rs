@@ -8,6 +8,7 @@ use crate::{
     message::{AfterSecond, End, Hello, LIVE_SCHEMA, State, Told, second},
     reply::to_json,
     second::Second,
+    viewer::MAX_GREETINGS,
 };
 use axum::extract::ws::Utf8Bytes;
 use loadforge_analysis::{
@@ -18,7 +19,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 /// Notes that wait for a viewer; one that falls further behind is skipped to the latest.
 const NOTES_WAITING: usize = 8;
@@ -33,6 +34,8 @@ pub(crate) struct Hub {
     results_dir: Option<String>,
     run: Mutex<Run>,
     notes: broadcast::Sender<Note>,
+    /// One for each viewer that may be greeted at a time.
+    pub(crate) greetings: Semaphore,
 }
 
 /// What every viewer is told.
@@ -114,6 +117,7 @@ impl Hub {
             results_dir,
             run: Mutex::new(run),
             notes: broadcast::channel(NOTES_WAITING).0,
+            greetings: Semaphore::new(MAX_GREETINGS),
         }
     }
 

@@ -19,6 +19,9 @@ use tokio::{
 /// Most viewers at a time; more are refused in words.
 pub const MAX_VIEWERS: usize = 200;
 
+/// Most viewers that are being greeted at a time; others wait their turn. A greeting has the whole run in it.
+pub(crate) const MAX_GREETINGS: usize = 8;
+
 /// How long a viewer may take to read one message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -46,6 +49,9 @@ pub(crate) async fn attend(
     can_steer: bool,
     _place: OwnedSemaphorePermit,
 ) {
+    let Ok(turn) = hub.greetings.acquire().await else {
+        return;
+    };
     let joined = hub.join(since_s, can_steer);
     let mut viewer = Viewer {
         socket,
@@ -55,6 +61,7 @@ pub(crate) async fn attend(
     let hello = joined.hello.into();
     let told = async {
         viewer.say(hello).await?;
+        drop(turn);
         if !joined.is_over {
             viewer.follow(joined.notes).await?;
         }
