@@ -188,6 +188,44 @@ fn a_run_is_shown_from_its_greeting_to_its_end() {
 }
 
 #[test]
+fn orders_given_on_the_page_are_carried_out_and_stand_in_the_results() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--delay", "5ms"]));
+    let (mut run, url) = live(dir.path(), &echo, "50s", &[]);
+    let mut viewer = Viewer::come(&url);
+    while viewer.next().unwrap()["type"] != "second" {}
+    let bearer = format!("authorization: Bearer {}\r\n", token(&url));
+    let order = |body: &str| ask(&url, "POST", "/api/steer", &bearer, body);
+    let (status, body) = order("{\"action\":\"users\",\"value\":5,\"who\":\"Anna\"}");
+    assert_eq!(status, 200, "{body}");
+    loop {
+        let message = viewer.next().expect("the run goes on");
+        if message["second"]["users"]["active"] == 5 {
+            assert_eq!(message["second"]["steering"]["users"], 5.0);
+            break;
+        }
+    }
+    let (status, body) = order("{\"action\":\"rate\",\"value\":5}");
+    assert_eq!(status, 409, "a run of users has no rate: {body}");
+    assert_eq!(order("{\"action\":\"stop\"}").0, 200);
+    let mut told = Vec::new();
+    while let Some(message) = viewer.next() {
+        told.push(message["type"].as_str().unwrap().to_owned());
+    }
+    assert!(told.contains(&"event".to_owned()), "{told:?}");
+    assert_eq!(told.last().map(String::as_str), Some("end"));
+    assert_eq!(run.wait().code(), Some(0));
+    let written = summary(dir.path());
+    assert_eq!(written["outcome"], "interrupted");
+    let events = written["events"].to_string();
+    for words in [
+        "Anna set 5 users",
+        "somebody on the live page stopped the run",
+    ] {
+        assert!(events.contains(words), "{events}");
+    }
+}
+
+#[test]
 fn a_page_that_is_kept_stays_until_a_signal_and_the_exit_code_is_the_runs() {
     let (dir, echo) = (tempdir().unwrap(), Echo::start(&["--status", "500"]));
     let flags = ["--dashboard-keep", "--fail-on-error-rate", "1%"];
