@@ -338,3 +338,75 @@ impl Pending {
         let _ = self.reply.send(answer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{TransportChoice, WireChoice};
+
+    fn no_load() -> Plan {
+        Plan {
+            parts: Vec::new(),
+            phases: Vec::new(),
+            max_rate: None,
+            thresholds: Vec::new(),
+            duration: Duration::from_secs(1),
+            max_requests: None,
+            cpus: vec![0],
+            aggregator_cpu: None,
+            source_ips: Vec::new(),
+            transport: TransportChoice::Channel,
+            wire: WireChoice::Epoll,
+            time_limit: Duration::from_secs(1),
+            graceful_stop: Duration::ZERO,
+            seed: 1,
+            may_spin: false,
+        }
+    }
+
+    fn stop() -> Order {
+        Order::new("Anna", SteerAction::Stop)
+    }
+
+    #[test]
+    fn an_order_is_answered_on_whatever_thread_it_was_given_and_refused_when_the_run_is_over() {
+        let mut orders = Orders::new(&no_load(), 1).expect("a descriptor");
+        let helm = orders.helm();
+        let asking = std::thread::spawn({
+            let helm = helm.clone();
+            move || helm.order(stop())
+        });
+        let pending = loop {
+            match orders.next() {
+                Some(pending) => break pending,
+                None => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(pending.order, stop());
+        pending.answer(Err(OrderError::Draining));
+        let answer = asking.join().expect("it only asks");
+        assert_eq!(answer, Err(OrderError::Draining));
+        orders.close();
+        assert_eq!(helm.order(stop()), Err(OrderError::Over));
+        drop(orders);
+        assert_eq!(helm.order(stop()), Err(OrderError::Over));
+    }
+
+    #[test]
+    fn who_has_gone_away_is_not_obeyed() {
+        let mut orders = Orders::new(&no_load(), 1).expect("a descriptor");
+        let (reply, answer) = bounded(1);
+        let asking = Asking {
+            order: stop(),
+            until: Instant::now(),
+            reply,
+        };
+        orders
+            .helm
+            .askings
+            .send(asking)
+            .expect("the other end is here");
+        assert!(orders.next().is_none());
+        assert_eq!(answer.try_recv(), Ok(Err(OrderError::NoAnswer)));
+    }
+}

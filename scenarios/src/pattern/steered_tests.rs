@@ -144,6 +144,29 @@ proptest! {
     }
 
     #[test]
+    fn a_border_next_to_an_arrival_leaves_it_on_its_side(plan in plans(), held in 0.0..3_000.0, number in 0_usize..10_000, is_pause: bool) {
+        for gaps in [Gaps::Even, Gaps::Poisson] {
+            let planned = SteeredCourse::new(&plan, Duration::from_secs(5));
+            let before = all_due(&planned, gaps);
+            prop_assume!(!before.is_empty());
+            let due_ns = before[number % before.len()];
+            for at_ns in [due_ns.saturating_sub(1), due_ns, due_ns + 1] {
+                let mut course = planned.clone();
+                let level = if is_pause { 0.0 } else { held };
+                course.steer(at_ns, Level::Held(level));
+                let after = all_due(&course, gaps);
+                let early = |due: &[u64]| due.iter().filter(|due| **due < at_ns).count();
+                prop_assert_eq!(early(&before), early(&after));
+                prop_assert!(!is_pause || after.len() == early(&after), "nothing is due in a pause");
+                // None is left out: what comes behind the border has the numbers that follow.
+                course.steer(at_ns + 1_000, Level::Planned);
+                let back = all_due(&course, gaps);
+                prop_assert!(before.len().abs_diff(back.len()) <= 1 + (level / 1e6) as usize + 2);
+            }
+        }
+    }
+
+    #[test]
     fn even_arrivals_are_as_many_as_the_integral_says_at_every_border(plan in plans(), borders in borders()) {
         let mut course = SteeredCourse::new(&plan, Duration::from_secs(5));
         borders.iter().for_each(|border| course.steer(border.at_ns, border.level));
