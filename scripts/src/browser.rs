@@ -2,11 +2,11 @@
 //! axe. Neighbours: `scripts/browser/check.mjs` looks, npm brings what it needs into `target/browser`. Invariant: where npm, node
 //! or Chromium is missing the check is skipped with that reason, never passed.
 
-use crate::programs;
+use crate::{npm, programs};
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 /// The runs whose reports are looked at: with every chart, with phases and arrivals, without a request, with hostile names.
@@ -34,20 +34,31 @@ pub(crate) enum End {
     Skipped(String),
 }
 
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Passed => f.write_str("passed"),
+            End::Skipped(why) => write!(f, "skipped: {why}"),
+        }
+    }
+}
+
+/// Why nothing can be looked at where there is no browser.
+pub(crate) const NO_CHROMIUM: &str = "no Chromium (`apt-get install chromium`)";
+
+/// Where Chromium is, if it is here.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    let names = ["chromium", "chromium-browser", "google-chrome"];
+    names.into_iter().find_map(programs::find)
+}
+
 /// Makes the reports and looks at them.
 pub(crate) fn run(root: &Path) -> Result<End, String> {
-    let chromium = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find_map(programs::find);
-    let Some(chromium) = chromium else {
-        return Ok(End::Skipped(
-            "no Chromium (`apt-get install chromium`)".to_owned(),
-        ));
+    let Some(chromium) = chromium() else {
+        return Ok(End::Skipped(NO_CHROMIUM.to_owned()));
     };
-    for name in ["node", "npm"] {
-        if programs::find(name).is_none() {
-            return Ok(End::Skipped(format!("no {name} (`apt-get install npm`)")));
-        }
+    if let Some(why) = npm::missing() {
+        return Ok(End::Skipped(why));
     }
     let place = programs::target(root).join("browser");
     if let Some(why) = install(root, &place)? {
@@ -63,42 +74,14 @@ pub(crate) fn run(root: &Path) -> Result<End, String> {
     }
 }
 
-/// Brings what the check needs of npm, by the lock file; the reason where the registry cannot be reached.
+/// Copies the check to where it runs, and brings what it needs of npm.
 fn install(root: &Path, place: &Path) -> Result<Option<String>, String> {
     let failed = |error| format!("{}: {error}", place.display());
     fs::create_dir_all(place).map_err(failed)?;
-    let lock = fs::read(root.join("scripts/browser/package-lock.json")).map_err(failed)?;
-    let done = place.join("node_modules/.installed");
     for name in ["package.json", "package-lock.json", "check.mjs"] {
         fs::copy(root.join("scripts/browser").join(name), place.join(name)).map_err(failed)?;
     }
-    if fs::read(&done).is_ok_and(|of| of == lock) {
-        return Ok(None);
-    }
-    let mut command = Command::new("npm");
-    command
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-        .current_dir(place)
-        .stdin(Stdio::null());
-    let output = command
-        .output()
-        .map_err(|error| format!("npm could not be started: {error}"))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return match without_network(&said) {
-            true => Ok(Some("npm cannot reach its registry".to_owned())),
-            false => Err(format!("npm ci failed: {said}")),
-        };
-    }
-    fs::write(done, lock).map_err(failed)?;
-    Ok(None)
-}
-
-/// Whether npm failed because nothing answered.
-fn without_network(said: &str) -> bool {
-    ["ENOTFOUND", "ECONNREFUSED", "EAI_AGAIN", "ETIMEDOUT"]
-        .iter()
-        .any(|word| said.contains(word))
+    npm::install(place)
 }
 
 /// Reports of made-up runs and of a real one.
@@ -139,17 +122,4 @@ fn report_of(command: &mut Command, parent: &Path) -> Result<PathBuf, String> {
     report
         .filter(|report| report.is_file())
         .ok_or_else(|| format!("no report in {}: {said}", parent.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_registry_that_cannot_be_reached_is_told_from_a_lock_file_that_does_not_fit() {
-        assert!(without_network(
-            "npm error code EAI_AGAIN\nnpm error syscall getaddrinfo"
-        ));
-        assert!(!without_network("npm error code EUSAGE"));
-    }
 }

@@ -2,7 +2,7 @@
 //! Neighbours: `.ci/run` calls it behind `cargo test --workspace`. Invariant: a check that could not run is shown as
 //! skipped with the reason, never as passed; a check that ran no test although it should have is a failure.
 
-use crate::{browser, fuzz, instructions, programs};
+use crate::{browser, fuzz, instructions, page, programs};
 use std::{
     path::Path,
     process::{Command, Stdio},
@@ -29,7 +29,7 @@ enum Ended {
 /// Runs every step, also behind one that failed.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     type Step = (&'static str, fn(&Path) -> Ended);
-    let steps: [Step; 12] = [
+    let steps: [Step; 13] = [
         ("fmt", |root| {
             cargo(root, &["fmt", "--all", "--", "--check"])
         }),
@@ -60,6 +60,7 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         ("instructions", instructions),
         ("loom", loom),
         ("browser", browser),
+        ("page", page),
         ("chaos", chaos),
         ("fuzz", fuzz),
         ("miri", miri),
@@ -135,9 +136,18 @@ fn loom(root: &Path) -> Ended {
     tests_run(&mut command)
 }
 
-/// Reports in Chromium, through axe.
+/// Reports as people meet them.
 fn browser(root: &Path) -> Ended {
-    match browser::run(root) {
+    looked(browser::run(root))
+}
+
+/// The live page is what its sources build to, and does what it should.
+fn page(root: &Path) -> Ended {
+    looked(page::run(root, false))
+}
+
+fn looked(end: Result<browser::End, String>) -> Ended {
+    match end {
         Ok(browser::End::Passed) => Ended::Passed,
         Ok(browser::End::Skipped(why)) => Ended::Skipped(why),
         Err(message) => {

@@ -10,9 +10,12 @@ mod bench_peers;
 mod browser;
 mod chaos;
 mod ci;
+mod demo;
 mod fuzz;
 mod hooks;
 mod instructions;
+mod npm;
+mod page;
 mod profile;
 mod programs;
 mod servers;
@@ -27,7 +30,7 @@ use std::{
 const USAGE: &str = "usage: cargo xtask <task>
 
   tidy          the rules of the house that no compiler knows, each finding with its place and remedy
-  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, browser, chaos, fuzz, Miri, cargo-deny, cargo-audit
+  ci            every check but the tests: fmt, clippy, tidy, doc, instructions, loom, browser, page, chaos, fuzz, Miri, cargo-deny, cargo-audit
   bench-peers   cost of a request beside other load generators
                 [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
   bench-doors   cost of a request through TOML and Rust beside a URL [--seconds 3] [--rounds 5]
@@ -35,6 +38,8 @@ const USAGE: &str = "usage: cargo xtask <task>
                 [--connections 64] [--seconds 10] [--server nginx|echo] [--keep]
   instructions  instructions of the pure parts under callgrind, held to the blessed figures [--bless]
   browser       reports in Chromium: drawn, by keyboard, on 360 px, through axe (needs npm and chromium)
+  page          the live page: types, lint, tests, its build byte by byte, in Chromium with made-up runs and a real one [--write: build it anew]
+  demo          the pictures of the README, made again in docs/pictures (needs tmux, ffmpeg, npm and chromium)
   fuzz          every fuzz target for some seconds, or one of them; finds stay in fuzz/artifacts
                 [TARGET] [--seconds 30]
   chaos         short runs while everything around them breaks, by seeds; their books must agree with the server's
@@ -78,10 +83,16 @@ fn carry_out(task: &str, rest: &[String]) -> Result<Result<(), String>, String> 
             let options = instructions::Options::parse(options)?;
             instructions::run(&root, options).map(|end| println!("instructions: {end}"))
         }
-        ("browser", []) => browser::run(&root).map(|end| match end {
-            browser::End::Passed => println!("browser: passed"),
-            browser::End::Skipped(why) => println!("browser: skipped: {why}"),
-        }),
+        ("browser", []) => browser::run(&root).map(|end| println!("browser: {end}")),
+        ("page", options) => {
+            let write = match options {
+                [] => false,
+                [write] if write == "--write" => true,
+                _ => return Err("page: there is --write, and nothing else".to_owned()),
+            };
+            page::run(&root, write).map(|end| println!("page: {end}"))
+        }
+        ("demo", []) => demo::run(&root),
         ("fuzz", options) => fuzz::run(&root, &fuzz::Options::parse(options)?),
         ("chaos", options) => chaos::run(&root, &chaos::Options::parse(options)?),
         ("soak", options) => soak::run(&root, &soak::Options::parse(options)?),
