@@ -149,7 +149,7 @@ fn doors(root: &Path, folder: &Path, built: &Path, url: &str) -> Result<Vec<Door
 }
 
 /// The median, and the least and the greatest behind it.
-fn spread(values: &[f64]) -> String {
+pub(crate) fn spread(values: &[f64]) -> String {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     match sorted.as_slice() {

@@ -2,7 +2,7 @@
 //! light and dark. Neighbours: `dashboard/page/demo/record.mjs` takes them, `docs/pictures` has them. Invariant: what a picture shows
 //! has happened; nothing is drawn by hand but the architecture.
 
-use crate::{browser, page, programs};
+use crate::{browser, live_run, page, programs};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -131,7 +131,7 @@ fn address(terminal: &Terminal) -> Result<String, String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
         let text = terminal.tmux(&["capture-pane", "-pJ", "-S", "-", "-t", "demo"])?;
-        if let Some(url) = text.lines().find_map(page::url_in) {
+        if let Some(url) = text.lines().find_map(live_run::url_in) {
             return Ok(url);
         }
         std::thread::sleep(Duration::from_millis(100));

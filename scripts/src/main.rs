@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bench_doors;
+mod bench_page;
 mod bench_peers;
 mod browser;
 mod chaos;
@@ -14,6 +15,7 @@ mod demo;
 mod fuzz;
 mod hooks;
 mod instructions;
+mod live_run;
 mod npm;
 mod page;
 mod profile;
@@ -34,6 +36,8 @@ const USAGE: &str = "usage: cargo xtask <task>
   bench-peers   cost of a request beside other load generators
                 [--seconds 5] [--rounds 5] [--connections 1,64,512,4096] [--loadforge PATH-of-a-built-one]
   bench-doors   cost of a request through TOML and Rust beside a URL [--seconds 3] [--rounds 5]
+  bench-page    what the live page takes: a worker's CPU per request with and without ten viewers, and the page's own
+                [--seconds 5] [--rounds 5] [--viewers 10]
   profile       where a worker's CPU goes: a table and a flame graph
                 [--connections 64] [--seconds 10] [--server nginx|echo] [--keep]
   instructions  instructions of the pure parts under callgrind, held to the blessed figures [--bless]
@@ -78,6 +82,7 @@ fn carry_out(task: &str, rest: &[String]) -> Result<Result<(), String>, String> 
             bench_peers::run(&root, &options)
         }
         ("bench-doors", options) => bench_doors::run(&root, &bench_doors::Options::parse(options)?),
+        ("bench-page", options) => bench_page::run(&root, &bench_page::Options::parse(options)?),
         ("profile", options) => profile::run(&root, &profile::Options::parse(options)?),
         ("instructions", options) => {
             let options = instructions::Options::parse(options)?;
