@@ -24,6 +24,7 @@ export const cases = {
     await page.locator("tbody th a").last().click();
     await until("its charts", async () => (await points(page, "throughput")) === 90);
     await until("its whole", () => page.getByText("the whole run").first().isVisible());
+    await until("that it was cut off", () => page.getByText("The run was cut off after").isVisible());
     const whole = await card(page, "p95");
     await page.locator('input[type="range"]').fill("19");
     await until("the twentieth second", () => page.getByText("the second up to 0:20").isVisible());

@@ -210,6 +210,7 @@ export function savedRun(id, options) {
   for (let at_s = 1; at_s <= info.duration_s; at_s += 1) seconds.push(secondAt(at_s, { ...options, steering: PLANNED() }));
   if (seconds.length > 0) seconds.at(-1).events = [{ at_s: info.duration_s, kind: "drain", text: "draining: the planned end" }];
   const summary = summaryOf(seconds, info);
+  if (options.cutOff) summary.outcome = "aborted";
   const card = {
     id, name: info.name, started_at: info.started_at, duration_s: info.duration_s, outcome: options.cutOff ? "aborted" : "completed", verdict: summary.verdict.level, requests: summary.measured.done,
     rps_mean: summary.requests.rps_mean, p95_ms: summary.response_ms.p95, p99_ms: summary.response_ms.p99, error_rate: summary.error_rate, load: info.load, spark: seconds.slice(0, 60).map((second) => second.rps),

@@ -40,14 +40,16 @@ test("a run that is over shows its own figures, and a second of it when one is c
 });
 
 test("endpoints show figures so far beside those of the last second", () => {
-  const [row] = endpointRows(history(), { selection: NOW, summary: summary() });
+  const [row] = endpointRows(history(), { selection: NOW, summary: summary(), state: "running" });
   expect(row).toMatchObject({ name: "home", method: "GET", requests: 500, failed: 5, error_rate: 0.01, p95_ms: 22, last_p95_ms: 20, rps: 100 });
   expect(row?.spark.length).toBe(12);
+  const over = summary({ endpoints: [{ name: "home", method: "GET", sent: 500, failed: 5, rps_mean: 42, response_ms: percentiles(11) }] });
+  expect(endpointRows(history(), { selection: NOW, summary: over, state: "finished" })[0]?.rps).toBe(42);
 });
 
 test("an imported name does not carry its method twice", () => {
   const imported = summary({ endpoints: [{ name: "GET /a", method: "GET", sent: 1, failed: 0, rps_mean: 1, response_ms: percentiles(1) }] });
-  expect(endpointRows(history(), { selection: NOW, summary: imported })[0]?.name).toBe("/a");
+  expect(endpointRows(history(), { selection: NOW, summary: imported, state: "running" })[0]?.name).toBe("/a");
 });
 
 test("the median of an even number is between its two middles", () => {

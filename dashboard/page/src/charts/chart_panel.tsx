@@ -24,7 +24,7 @@ export const ChartPanel = memo(function ChartPanel({ spec, source, theme, height
   const stretch = useRef<{ anchor: number; moving: number } | null>(null);
 
   const tell = useCallback((frame: PlotFrame, index: number | null) => {
-    const at = index ?? frame.x.length - 1;
+    const at = index ?? (frame.chosen_s === null ? lastIn(frame) : nearest(frame.x, frame.chosen_s));
     const words: string[] = [];
     spec.series.forEach((series, position) => {
       const value = frame.ys[position]?.[at] ?? null;
@@ -33,7 +33,7 @@ export const ChartPanel = memo(function ChartPanel({ spec, source, theme, height
       words.push(`${series.label} ${text}`);
       // Causes that never occurred would only fill the legend.
       const key = keys.current[position];
-      if (spec.stacked && key?.hidden && (value ?? 0) > 0) key.hidden = false;
+      if (spec.stacked && key?.hidden && frame.ys[position]?.some((each) => (each ?? 0) > 0)) key.hidden = false;
     });
     const element = slider.current;
     if (!element) return;
@@ -95,6 +95,11 @@ export const ChartPanel = memo(function ChartPanel({ spec, source, theme, height
 
 function write(element: HTMLElement | null | undefined, text: string): void {
   if (element && element.textContent !== text) element.textContent = text;
+}
+
+/** The last point that is shown. */
+function lastIn({ x, to_s }: PlotFrame): number {
+  return x.findLastIndex((at_s) => at_s <= to_s + 1e-6);
 }
 
 function nearest(x: number[], at_s: number): number {

@@ -108,14 +108,14 @@ function optionsOf(spec: ChartSpec, log: boolean, size: { width: number; height:
   return {
     ...size,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     scales: {
       x: { time: false, auto: false, range: (_, from, to) => [from, to] },
       // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- uPlot's enum exists in its types alone
       y: log ? { distr: 3 } : { range: (_, __, top) => [0, Math.max(spec.least ?? 0, (Number.isFinite(top) ? top : 0) * 1.08) || 1] },
     },
     axes: [
-      { ...axis, incrs: TIME_STEPS, space: 64, size: 24, gap: 4, values: (_, splits) => splits.map(moment) },
+      { ...axis, incrs: TIME_STEPS, space: 64, size: 28, gap: 8, values: (_, splits) => splits.map(moment) },
       { ...axis, size: AXIS_PX, gap: 4, space: 34, values: (_, splits) => splits.map((value: number | null) => (value === null ? "" : tick(spec.unit, value))) },
     ],
     series: [
@@ -125,7 +125,7 @@ function optionsOf(spec: ChartSpec, log: boolean, size: { width: number; height:
         stroke: colour(series.colour),
         width: series.fill && spec.stacked ? 0 : 1.5,
         ...(series.dash ? { dash: [5, 4] } : {}),
-        ...(spec.stacked ? { fill: colour(series.colour), paths: stepped() } : series.fill ? { fill: pale(colour(series.colour), 0.13) } : {}),
+        ...(spec.stacked ? { fill: colour(series.colour), paths: stacked(doors) } : series.fill ? { fill: pale(colour(series.colour), 0.13) } : {}),
         // A line of one point would not be seen.
         points: { show: (plot) => plot.data[0].length === 1, size: 6 },
         spanGaps: false,
@@ -157,10 +157,16 @@ function optionsOf(spec: ChartSpec, log: boolean, size: { width: number; height:
   };
 }
 
-function stepped(): uPlot.Series.PathBuilder {
-  const build = uPlot.paths.stepped?.({ align: -1 });
-  if (!build) throw new Error("uPlot comes without stepped lines");
-  return build;
+/** Steps, since a second is a stretch of time; lines where a step would be narrower than a pixel; nothing for what never occurred. */
+function stacked(doors: Doors): uPlot.Series.PathBuilder {
+  const steps = uPlot.paths.stepped?.({ align: -1 });
+  const lines = uPlot.paths.linear?.();
+  if (!steps || !lines) throw new Error("uPlot comes without steps or lines");
+  return (plot, series, first, last) => {
+    const { ys } = doors.frame();
+    if (!ys[ys.length - series]?.some((value) => (value ?? 0) > 0)) return null;
+    return (last - first > plot.bbox.width ? lines : steps)(plot, series, first, last);
+  };
 }
 
 function selected(plot: uPlot, doors: Doors): void {

@@ -121,12 +121,16 @@ export interface EndpointRow {
 const SPARK_SECONDS = 60;
 
 /** The endpoints of what is looked at. */
-export function endpointRows(history: History, { selection, summary }: Pick<RunState, "selection" | "summary">): EndpointRow[] {
+export function endpointRows(history: History, { selection, summary, state }: Pick<RunState, "selection" | "summary" | "state">): EndpointRow[] {
   const last = history.last;
   const lastOf = new Map((last?.endpoints ?? []).map((endpoint) => [endpoint.key, endpoint]));
   if (selection.kind === "now" && summary) {
     const sparks = sparksOf(history.seconds.slice(-SPARK_SECONDS));
-    return summary.endpoints.map((endpoint) => fromSummary(endpoint, lastOf, sparks));
+    const over = state === "finished";
+    return summary.endpoints.map((endpoint) => {
+      const row = fromSummary(endpoint, lastOf, sparks);
+      return over ? { ...row, rps: endpoint.rps_mean } : row;
+    });
   }
   const second = selection.kind === "second" ? history.at(selection.at_s) : undefined;
   const seconds = selection.kind === "range" ? history.within(selection.from_s, selection.to_s) : second ? [second] : history.seconds;

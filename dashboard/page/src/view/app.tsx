@@ -2,7 +2,7 @@
 // Invariant: there is always something on the page that says how things stand.
 
 import { useCallback, useEffect, useState } from "react";
-import { ApiError, hasToken, mode, run, setToken } from "../run/api";
+import { ApiError, hasToken, mode, run, savedRuns, setToken } from "../run/api";
 import type { Mode } from "../run/contract";
 import { Live } from "./live";
 import { Connecting, NeedsToken, Unreachable } from "./notices";
@@ -16,7 +16,7 @@ const AGAIN_MS = 2_000;
 async function find(): Promise<Standing> {
   try {
     const found = await mode();
-    if (found.needs_token && found.mode === "live") await run();
+    if (found.needs_token) await (found.mode === "live" ? run() : savedRuns());
     return { kind: "ready", mode: found };
   } catch (error) {
     if (error instanceof ApiError && error.status === 401) return { kind: "token", wrong: hasToken() };

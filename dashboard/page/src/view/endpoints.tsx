@@ -28,12 +28,13 @@ const MOST_ROWS = 25;
 export function Endpoints({ store }: { store: RunStore }) {
   const selection = useRun(store, (all) => all.selection);
   const summary = useRun(store, (all) => all.summary);
-  const finished = useRun(store, (all) => all.state === "finished");
+  const state = useRun(store, (all) => all.state);
+  const finished = state === "finished";
   useRun(store, (all) => all.version);
   const [filter, setFilter] = useState("");
   const [all, setAll] = useState(false);
   const [sort, toggle] = useSort<Key>("requests");
-  const rows = endpointRows(store.history, { selection, summary });
+  const rows = endpointRows(store.history, { selection, summary, state });
   const wanted = filter.trim().toLowerCase();
   const found = rows.filter((row) => `${row.method} ${row.name}`.toLowerCase().includes(wanted));
   const ordered = sorted(found, sort);

@@ -24,7 +24,7 @@ export function Header({ store, back }: { store: RunStore; back?: string | undef
         <span className="brand">LoadForge</span>
         {back === undefined ? null : <a href={back}>all runs</a>}
         <p className="pills" role="status">
-          <span className={`pill state-${link === "lost" && state !== "finished" ? "unknown" : state}`} data-state={state}>{STATES[state]}</span>
+          {info ? <span className={`pill state-${link === "lost" && state !== "finished" ? "unknown" : state}`} data-state={state}>{link === "lost" && state !== "finished" ? "was " : ""}{STATES[state]}</span> : null}
           {link === "open" || link === "lost" || link === "connecting" ? <span className={`pill link-${link}`} data-link={link}>{LINKS[link]}</span> : null}
         </p>
         <button type="button" className="quiet" onClick={switchTheme} title="Switch between light and dark"><span aria-hidden="true">◐</span> theme</button>
@@ -42,7 +42,7 @@ export function Header({ store, back }: { store: RunStore; back?: string | undef
   );
 }
 
-const REDRAW_MS = 250;
+const LOOK_MS = 250;
 
 function Progress({ store }: { store: RunStore }) {
   const state = useRun(store, (all) => all.state);
@@ -52,10 +52,11 @@ function Progress({ store }: { store: RunStore }) {
   const [now_s, setNow] = useState(() => store.nowS());
   const goesOn = link === "open" && state !== "finished";
   useEffect(() => {
-    const read = () => setNow(Math.floor(store.nowS() * 4) / 4);
+    // Whole seconds are what is written: in between nothing is drawn.
+    const read = () => setNow(Math.floor(store.nowS()));
     read();
     if (!goesOn) return undefined;
-    const timer = setInterval(read, REDRAW_MS);
+    const timer = setInterval(read, LOOK_MS);
     return () => clearInterval(timer);
   }, [store, goesOn]);
   const planned_s = info?.duration_s ?? 0;

@@ -2,6 +2,7 @@
 // Invariant: figures stay; where to find them later is told.
 
 import { useEffect, useState } from "react";
+import { span } from "../format";
 import { plural } from "../words";
 import type { RunStore } from "../run/store";
 import { useRun } from "../run/store";
@@ -15,6 +16,7 @@ export function Lost({ store, onRetry }: { store: RunStore; onRetry: (() => void
   const state = useRun(store, (all) => all.state);
   const report = useRun(store, (all) => all.report);
   const resultsDir = useRun(store, (all) => all.resultsDir);
+  const cut = useRun(store, (all) => (all.link === "saved" ? cutShort(all.summary?.outcome, all.summary?.duration_s, all.info?.duration_s) : null));
   const [gone, setGone] = useState(false);
   useEffect(() => {
     if (lostAtMs === null) return undefined;
@@ -40,14 +42,21 @@ export function Lost({ store, onRetry }: { store: RunStore; onRetry: (() => void
       </div>
     );
   }
+  if (cut !== null) {
+    return (
+      <div className="notice warn" role="note" data-notice="cut-short">
+        <p>{cut}</p>
+      </div>
+    );
+  }
   if (state === "finished" && link === "closed") {
-    const seconds = store.history.length;
+    const seconds = Math.round(store.history.last?.at_s ?? 0);
     return (
       <div className="notice done" role="status" data-notice="finished">
         <div>
           <h2>The run is over</h2>
           <p>
-            {seconds > 0 ? `All ${plural(seconds, "second")} are below.` : "It ended before a second was over."}
+            {store.history.length > 0 ? `All ${plural(seconds, "second")} are below.` : "It ended before a second was over."}
             {report !== null ? <> The report is <code>{report}</code>.</> : null}
             {resultsDir !== null ? <> This page shows the run again with <code>loadforge dashboard {resultsDir}</code></> : null}
           </p>
@@ -55,5 +64,13 @@ export function Lost({ store, onRetry }: { store: RunStore; onRetry: (() => void
       </div>
     );
   }
+  return null;
+}
+
+/** What a reader must know of a saved run that did not reach its end, in the report's words. */
+function cutShort(outcome: string | undefined, lasted_s: number | undefined, planned_s: number | undefined): string | null {
+  const after = `${span(lasted_s)}${planned_s !== undefined && planned_s > 0 ? ` of the ${span(planned_s)} planned` : ""}`;
+  if (outcome === "interrupted") return `The run was interrupted after ${after}. Requests under way were given time to finish.`;
+  if (outcome === "aborted") return `The run was cut off after ${after}: it was killed or broke off. Requests under way at that moment are not in it.`;
   return null;
 }

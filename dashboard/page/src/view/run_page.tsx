@@ -68,7 +68,7 @@ export function RunPage({ store, version, onRetry, back }: Props) {
             </div>
           </>
         ) : (
-          <Waiting known={known} />
+          <Waiting store={store} />
         )}
       </main>
       <footer>
@@ -79,7 +79,11 @@ export function RunPage({ store, version, onRetry, back }: Props) {
   );
 }
 
-function Waiting({ known }: { known: boolean }) {
+function Waiting({ store }: { store: RunStore }) {
+  const known = useRun(store, (all) => all.info !== null);
+  const lost = useRun(store, (all) => all.link === "lost");
+  // The notice above says the rest.
+  if (lost) return null;
   return (
     <div className="waiting" role="status">
       <div className="pulse" aria-hidden="true" />
