@@ -163,7 +163,8 @@ fn look_at_a_real_run(root: &Path, place: &Path, chromium: &Path) -> Result<(), 
     command.args(REAL_RUN).arg(place.join("results"));
     let mut run = LiveRun::start(command.current_dir(root))?;
     let mut look = Command::new("node");
-    look.args(["e2e/real.mjs", &run.url]).current_dir(place);
+    look.args(["e2e/real.mjs", &run.url, "--model", "open"]);
+    look.current_dir(place);
     let looked = look.env("CHROMIUM", chromium).status();
     match looked {
         Ok(status) if status.success() => run.ended(),

@@ -35,14 +35,15 @@ async function shown() {
   return coloured(stdout);
 }
 
+const ESCAPE = String.fromCharCode(27);
 const COLOURS = ["#3b4252", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d8dee9"];
 function coloured(text) {
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
   let style = {};
   return escaped
-    .split(/(\x1b\[[0-9;]*m)/)
+    .split(new RegExp(`(${ESCAPE}\\[[0-9;]*m)`))
     .map((part) => {
-      if (!part.startsWith("\x1b")) {
+      if (!part.startsWith(ESCAPE)) {
         const css = Object.entries(style).map(([key, value]) => `${key}:${value}`).join(";");
         return css ? `<span style="${css}">${part}</span>` : part;
       }
