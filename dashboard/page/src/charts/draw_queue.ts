@@ -1,5 +1,6 @@
-// Spreads drawing over frames: one chart a frame. Neighbours: plot.tsx asks to be drawn. Invariant: whoever asks is drawn once,
-// however often it asked before its turn came; six charts a second need six frames of sixty.
+// Spreads drawing over frames: one chart a frame, the first in the frame after the one in which the page itself changes.
+// Neighbours: plot.tsx asks to be drawn. Invariant: whoever asks is drawn once, however often it asked before its turn came;
+// six charts a second need seven frames of sixty.
 
 const waiting = new Set<() => void>();
 let asked = false;
@@ -9,7 +10,7 @@ export function drawSoon(draw: () => void): void {
   waiting.add(draw);
   if (!asked) {
     asked = true;
-    requestAnimationFrame(next);
+    requestAnimationFrame(() => requestAnimationFrame(next));
   }
 }
 

@@ -24,7 +24,7 @@ export interface ChartSpec {
   unit: Unit;
   series: SeriesSpec[];
   stacked?: boolean;
-  /** Fills between neighbours: percentiles. */
+  /** Percentiles: each is filled down to zero, so that they lie over each other. uPlot's own bands cut with a path, which costs. */
   bands?: boolean;
   canLog?: boolean;
   /** The axis reaches at least this far up. */

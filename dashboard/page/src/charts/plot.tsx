@@ -125,15 +125,12 @@ function optionsOf(spec: ChartSpec, log: boolean, size: { width: number; height:
         stroke: colour(series.colour),
         width: series.fill && spec.stacked ? 0 : 1.5,
         ...(series.dash ? { dash: [5, 4] } : {}),
-        ...(spec.stacked ? { fill: colour(series.colour), paths: stacked(doors) } : series.fill ? { fill: pale(colour(series.colour), 0.13) } : {}),
+        ...(spec.stacked ? { fill: colour(series.colour), paths: stacked(doors) } : series.fill || spec.bands ? { fill: pale(colour(series.colour), 0.12) } : {}),
         // A line of one point would not be seen.
         points: { show: (plot) => plot.data[0].length === 1, size: 6 },
         spanGaps: false,
       })),
     ],
-    ...(spec.bands
-      ? { bands: drawn.slice(1).map((series, index): uPlot.Band => ({ series: [index + 2, index + 1], fill: pale(colour(series.colour), 0.16) })) }
-      : {}),
     cursor: {
       // Only where the pointer is: a drag belongs to the chart that it is made in.
       sync: { key: SYNC, setSeries: false, filters: { pub: (type) => type === "mousemove" || type === "mouseleave", sub: () => true } },
