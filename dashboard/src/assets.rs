@@ -18,9 +18,8 @@ use std::borrow::Cow;
 #[folder = "page/dist"]
 struct Dist;
 
-/// What the page may load: from here alone. Charts place their labels by inline styles, and pictures drawn in the page are data.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; \
-                      form-action 'none'; frame-ancestors 'none'";
+/// What the page may load: from here alone, but for its icon, which stands in it.
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The routes of the page and its files, for anybody: they say nothing of a run.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {

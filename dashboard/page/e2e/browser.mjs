@@ -56,6 +56,19 @@ export async function until(what, test) {
   throw new Error(`this never came: ${what}${last ? ` (${last.message})` : ""}`);
 }
 
+/** What is read once it stays the same for a second: charts are drawn some frames after their data. */
+export async function settled(read) {
+  let last = await read();
+  await until("a figure that stays", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const next = await read();
+    const stays = next === last;
+    last = next;
+    return stays;
+  });
+  return last;
+}
+
 export function expect(condition, what) {
   if (!condition) throw new Error(what);
 }

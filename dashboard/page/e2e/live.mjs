@@ -1,6 +1,6 @@
 // Cases on a run that goes on. Neighbours: run.mjs runs them; mock/server.mjs is the run. Invariant: no case depends on how fast
 // the machine is; the mock's seconds come as fast as TICK_MS says.
-import { accessibility, card, expect, openPage, points, scrollsSideways, until } from "./browser.mjs";
+import { accessibility, card, expect, openPage, points, scrollsSideways, settled, until } from "./browser.mjs";
 import { Mock } from "../mock/server.mjs";
 
 const TICK_MS = 150;
@@ -95,10 +95,10 @@ export const cases = {
     await linkIs(page, "lost");
     await until("the notice", () => page.getByText("The connection is lost").isVisible());
     expect((await page.getByRole("button", { name: "❙❙ Pause" }).count()) === 0, "nobody can steer what cannot be reached");
-    const kept = await points(page, "throughput");
+    const kept = await settled(() => points(page, "throughput"));
     expect(kept >= 30, `figures are gone: ${kept} points`);
     await until("seconds that are missed", () => mock.seconds.length > kept + 5);
-    expect((await points(page, "throughput")) === kept, "points came without a connection");
+    expect((await settled(() => points(page, "throughput"))) === kept, "points came without a connection");
     mock.back();
     await linkIs(page, "open");
     await until("no gap", () => isWhole(page, mock));

@@ -9,6 +9,8 @@ import { WebSocketServer } from "ws";
 import { infoOf, secondAt, summaryOf } from "./figures.mjs";
 
 const DIST = fileURLToPath(new URL("../dist", import.meta.url));
+/** As in dashboard/src/assets.rs. */
+const POLICY = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const TYPES = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css" };
 const VERSION = "0.1.0";
 const PLANNED = () => ({ users: null, rate: null, paused: false });
@@ -193,7 +195,7 @@ export class Mock {
       const bytes = await readFile(join(this.options.dist, `${name}.gz`));
       response.writeHead(200, {
         "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", "Content-Encoding": "gzip",
-        "Content-Security-Policy": "default-src 'self'", "Cache-Control": name === "/index.html" ? "no-store" : "public, max-age=31536000, immutable",
+        "Content-Security-Policy": POLICY, "Cache-Control": name === "/index.html" ? "no-store" : "public, max-age=31536000, immutable",
         "X-Content-Type-Options": "nosniff",
       });
       response.end(bytes);

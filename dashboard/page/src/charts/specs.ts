@@ -46,18 +46,21 @@ const RESPONSE: RunChart = {
   ],
 };
 
-const USERS: RunChart = {
+// Where arrivals set the pace, users are not asked for but allowed: that line would press the others to the ground.
+const users = (open: boolean): RunChart => ({
   id: "users",
   title: "Users",
-  about: "Virtual users at work beside those asked for, and requests that wait for an answer.",
+  about: open
+    ? "Virtual users at work, and requests that wait for an answer."
+    : "Virtual users at work beside those asked for, and requests that wait for an answer.",
   unit: "count",
   least: 1,
   series: [
-    { key: "target", label: "asked for", colour: "muted", dash: true },
+    ...(open ? [] : [{ key: "target" as const, label: "asked for", colour: "muted", dash: true }]),
     { key: "in_flight", label: "waiting for an answer", colour: "series-2" },
     { key: "users", label: "at work", colour: "series-4", fill: true },
   ],
-};
+});
 
 const ERRORS: RunChart = {
   id: "errors",
@@ -95,8 +98,8 @@ const CPU: RunChart = {
 };
 
 /** The charts of a run in the closed or the open model; the specs themselves never change. */
-const CLOSED = [throughput(false), RESPONSE, USERS, ERRORS, LAG, CPU];
-const OPEN = [throughput(true), RESPONSE, USERS, ERRORS, LAG, CPU];
+const CLOSED = [throughput(false), RESPONSE, users(false), ERRORS, LAG, CPU];
+const OPEN = [throughput(true), RESPONSE, users(true), ERRORS, LAG, CPU];
 export const chartsOf = (open: boolean): RunChart[] => (open ? OPEN : CLOSED);
 
 /** The colour of a cause in charts and tables. */
