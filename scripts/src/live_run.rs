@@ -61,11 +61,13 @@ impl Drop for LiveRun {
     }
 }
 
-/// The address of a live page in a line.
+/// The address of a page in a line: with its token, or alone in its line where none is needed.
 pub(crate) fn url_in(line: &str) -> Option<String> {
+    let is_alone = line.trim().ends_with('/');
     let words = line.split_whitespace();
-    let mut urls = words.filter(|word| word.starts_with("http://") && word.contains("#token="));
-    urls.next().map(str::to_owned)
+    let mut urls = words.filter(|word| word.starts_with("http://"));
+    let url = urls.find(|word| word.contains("#token=") || (is_alone && *word == line.trim()));
+    url.map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -79,6 +81,9 @@ mod tests {
             url_in(line).as_deref(),
             Some("http://127.0.0.1:40123/#token=ab12")
         );
+        let alone = "http://127.0.0.1:40253/";
+        assert_eq!(url_in(&format!("{alone}\n")).as_deref(), Some(alone));
         assert_eq!(url_in("report  results/x/report.html"), None);
+        assert_eq!(url_in("http://127.0.0.1:8080 is at 127.0.0.1:8080"), None);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn run(root: &Path, write: bool) -> Result<End, String> {
         return Ok(End::Skipped(browser::NO_CHROMIUM.to_owned()));
     };
     npm::run(&place, &["e2e"])?;
-    look_at_a_real_run(root, &place, &chromium)?;
+    look_at_real_runs(root, &place, &chromium)?;
     Ok(End::Passed)
 }
 
@@ -152,25 +152,43 @@ fn replace(committed: &Path, built: &Path) -> Result<(), String> {
     copy(built, committed, &[]).map_err(failed)
 }
 
-/// A run with its live page, to be ended by that page.
-fn look_at_a_real_run(root: &Path, place: &Path, chromium: &Path) -> Result<(), String> {
+/// A run that its page ends, one whose supervisor is killed, and then both of them as saved runs.
+fn look_at_real_runs(root: &Path, place: &Path, chromium: &Path) -> Result<(), String> {
     programs::build(&mut programs::cargo(
         root,
         &["build", "--quiet", "--bin", "loadforge"],
     ))?;
     let program = programs::target(root).join("debug/loadforge");
-    let mut command = Command::new(program);
-    command.args(REAL_RUN).arg(place.join("results"));
-    let mut run = LiveRun::start(command.current_dir(root))?;
-    let mut look = Command::new("node");
-    look.args(["e2e/real.mjs", &run.url, "--model", "open"]);
-    look.current_dir(place);
-    let looked = look.env("CHROMIUM", chromium).status();
-    match looked {
-        Ok(status) if status.success() => run.ended(),
-        Ok(_) => Err("the page of a real run is not as it should be: see above".to_owned()),
-        Err(error) => Err(format!("node could not be started: {error}")),
+    let results = place.join("results");
+    if results.exists() {
+        remove(&results).map_err(|error| format!("{}: {error}", results.display()))?;
     }
+    let start = || {
+        let mut command = Command::new(&program);
+        command.args(REAL_RUN).arg(&results).current_dir(root);
+        LiveRun::start(&mut command)
+    };
+    let look = |words: &[&str]| -> Result<(), String> {
+        let mut look = Command::new("node");
+        look.args(words)
+            .current_dir(place)
+            .env("CHROMIUM", chromium);
+        match look.status() {
+            Ok(status) if status.success() => Ok(()),
+            Ok(_) => Err("the page of a real run is not as it should be: see above".to_owned()),
+            Err(error) => Err(format!("node could not be started: {error}")),
+        }
+    };
+    let mut run = start()?;
+    look(&["e2e/real.mjs", &run.url, "--model", "open"])?;
+    run.ended()?;
+    let run = start()?;
+    let pid = run.pid().to_string();
+    look(&["e2e/real_ends.mjs", "killed", &run.url, &pid])?;
+    drop(run);
+    let mut command = Command::new(&program);
+    let saved = LiveRun::start(command.arg("dashboard").arg(&results))?;
+    look(&["e2e/real_ends.mjs", "saved", &saved.url])
 }
 
 #[cfg(test)]
