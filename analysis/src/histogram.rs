@@ -12,7 +12,7 @@ use hdrhistogram::{
     serialization::{Serializer as _, V2DeflateSerializer},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor, ser::Error as _};
-use std::{fmt, mem};
+use std::fmt;
 use stored::{Bucket, StoredCounts};
 
 /// Width of the finest bucket in ns: a latency is the difference of two clock reads of some 25 ns each, so finer
@@ -35,19 +35,10 @@ const CURVE_STEPS: u32 = 10;
 /// up to 221 KB at an hour; one read from a file owns the buckets that hold samples.
 #[derive(Clone, Default)]
 pub struct LatencyHistogram {
-    counts: Counts,
-}
-
-/// Where the counts are.
-#[derive(Clone, Default)]
-enum Counts {
-    /// Nothing was ever counted.
-    #[default]
-    None,
-    /// They are being counted.
-    Own(Histogram<u64>),
-    /// They were read from a file.
-    Stored(Box<StoredCounts>),
+    /// Counts of our own; `None` until the first record.
+    own: Option<Histogram<u64>>,
+    /// Counts read from a file; only where there are none of our own. Not one of two variants: recording would look twice.
+    stored: Option<Box<StoredCounts>>,
 }
 
 impl LatencyHistogram {
@@ -61,38 +52,30 @@ impl LatencyHistogram {
 
     /// Adds every count of another histogram; exact.
     pub fn add(&mut self, other: &LatencyHistogram) {
-        match &other.counts {
-            Counts::Stored(theirs) => theirs.add_to(self.own()),
-            Counts::Own(theirs) if !theirs.is_empty() => self
-                .own()
+        if let Some(theirs) = &other.stored {
+            theirs.add_to(self.own());
+        } else if let Some(theirs) = other.filled() {
+            self.own()
                 .add(theirs)
-                .expect("a histogram that grows by itself takes every other one of the same unit"),
-            Counts::Own(_) | Counts::None => {}
+                .expect("a histogram that grows by itself takes every other one of the same unit");
         }
     }
 
     /// The counts to be changed.
     #[inline]
     fn own(&mut self) -> &mut Histogram<u64> {
-        if !matches!(self.counts, Counts::Own(_)) {
-            let counts = match mem::take(&mut self.counts) {
-                Counts::Stored(stored) => stored.grown().clone(),
-                _ => new_counts(),
-            };
-            self.counts = Counts::Own(counts);
-        }
-        match &mut self.counts {
-            Counts::Own(counts) => counts,
-            _ => unreachable!("they have just been made our own"),
-        }
+        let stored = &mut self.stored;
+        self.own.get_or_insert_with(|| match stored.take() {
+            Some(stored) => stored.grown().clone(),
+            None => new_counts(),
+        })
     }
 
     /// Forgets all counts and keeps the memory.
     pub fn reset(&mut self) {
-        match &mut self.counts {
-            Counts::Own(counts) if !counts.is_empty() => counts.reset(),
-            Counts::Stored(_) => self.counts = Counts::None,
-            Counts::Own(_) | Counts::None => {}
+        self.stored = None;
+        if let Some(counts) = self.own.as_mut().filter(|counts| !counts.is_empty()) {
+            counts.reset();
         }
     }
 
@@ -105,10 +88,9 @@ impl LatencyHistogram {
 
     /// How many latencies were counted.
     pub fn len(&self) -> u64 {
-        match &self.counts {
-            Counts::None => 0,
-            Counts::Own(counts) => counts.len(),
-            Counts::Stored(stored) => stored.len(),
+        match &self.stored {
+            Some(stored) => stored.len(),
+            None => self.own.as_ref().map_or(0, Histogram::len),
         }
     }
 
@@ -120,32 +102,33 @@ impl LatencyHistogram {
     /// The latency in ms that a share `q` (0 to 1) of the samples does not exceed: the upper edge of the bucket
     /// that holds sample number ⌈q·n⌉ in order. 0 when empty.
     pub fn quantile_ms(&self, q: f64) -> f64 {
-        match &self.counts {
-            Counts::Own(counts) if !counts.is_empty() => ms(counts.value_at_quantile(q)),
-            Counts::Stored(stored) => ms(stored.value_at_quantile(q)),
-            Counts::Own(_) | Counts::None => 0.0,
+        match &self.stored {
+            Some(stored) => ms(stored.value_at_quantile(q)),
+            None => self.of_own(|counts| counts.value_at_quantile(q)),
         }
     }
 
     /// The smallest latency in ms, down to the lower edge of its bucket; 0 when empty.
     pub fn min_ms(&self) -> f64 {
-        match &self.counts {
-            Counts::Own(counts) if !counts.is_empty() => ms(counts.min()),
-            Counts::Stored(stored) => ms(stored.first().from_ns),
-            Counts::Own(_) | Counts::None => 0.0,
+        match &self.stored {
+            Some(stored) => ms(stored.first().from_ns),
+            None => self.of_own(Histogram::min),
         }
     }
 
     /// The greatest latency in ms, up to the upper edge of its bucket; 0 when empty.
     pub fn max_ms(&self) -> f64 {
-        match &self.counts {
+        match &self.stored {
+            Some(stored) => ms(stored.last().until_ns()),
             // The crate's own `max` has no upper edge for samples of the lowest bucket.
-            Counts::Own(counts) if !counts.is_empty() => {
-                ms(counts.highest_equivalent(counts.max()))
-            }
-            Counts::Stored(stored) => ms(stored.last().until_ns()),
-            Counts::Own(_) | Counts::None => 0.0,
+            None => self.of_own(|counts| counts.highest_equivalent(counts.max())),
         }
+    }
+
+    /// A value in ms of counts of our own; 0 when there are none.
+    fn of_own(&self, value_ns: impl FnOnce(&Histogram<u64>) -> u64) -> f64 {
+        let counts = self.own.as_ref().filter(|counts| !counts.is_empty());
+        counts.map_or(0.0, |counts| ms(value_ns(counts)))
     }
 
     /// The arithmetic mean in ms, each sample taken at the middle of its bucket; 0 when empty.
@@ -213,14 +196,14 @@ impl LatencyHistogram {
     }
 
     fn each_bucket(&self, mut each: impl FnMut(Bucket, u64)) {
-        match &self.counts {
-            Counts::None => {}
-            Counts::Own(counts) => counts.iter_recorded().for_each(|step| {
+        if let Some(stored) = &self.stored {
+            stored
+                .buckets()
+                .for_each(|(bucket, count)| each(bucket, count));
+        } else if let Some(counts) = &self.own {
+            counts.iter_recorded().for_each(|step| {
                 each(Bucket::of(step.value_iterated_to()), step.count_at_value());
-            }),
-            Counts::Stored(stored) => stored.buckets().for_each(|(bucket, count)| {
-                each(bucket, count);
-            }),
+            });
         }
     }
 
@@ -234,10 +217,9 @@ impl LatencyHistogram {
 
     /// The counts, if there are any.
     pub(crate) fn filled(&self) -> Option<&Histogram<u64>> {
-        match &self.counts {
-            Counts::Own(counts) if !counts.is_empty() => Some(counts),
-            Counts::Stored(stored) => Some(stored.grown()),
-            Counts::Own(_) | Counts::None => None,
+        match &self.stored {
+            Some(stored) => Some(stored.grown()),
+            None => self.own.as_ref().filter(|counts| !counts.is_empty()),
         }
     }
 }
@@ -305,8 +287,10 @@ impl Visitor<'_> for StoredText {
                 "not a latency histogram written by loadforge: {why}; the file is damaged or foreign"
             ))
         })?;
-        let counts = stored.map_or(Counts::None, |stored| Counts::Stored(Box::new(stored)));
-        Ok(LatencyHistogram { counts })
+        Ok(LatencyHistogram {
+            own: None,
+            stored: stored.map(Box::new),
+        })
     }
 }
 

@@ -96,7 +96,7 @@ const report = await until("the report is written", async () => {
 for (const scheme of ["light", "dark"]) {
   const page = await open({ width: 1280, height: 1000 }, scheme, `file://${report}`);
   // Charts are unpacked and drawn once the page has been read.
-  await page.waitForSelector(".js-plotly-plot .plot", { timeout: 60_000 });
+  await page.waitForSelector(".js-plotly-plot .main-svg", { state: "attached", timeout: 60_000 });
   await page.waitForTimeout(1_500);
   await page.screenshot({ path: join(out, `report-${scheme}.png`) });
 }
