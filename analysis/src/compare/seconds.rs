@@ -30,9 +30,14 @@ pub struct MeasuredSeconds {
     rate: Asked,
 }
 
-/// The least and the most that the plan asked for in any second; nothing where it asked for none.
+/// The least and the most that the plan asked for in any second but the last that it asked anything in; nothing where it asked for
+/// none. The end of the plan lies in that last one: what is told of it is a rate over a second that was asked for in part.
 #[derive(Clone, Copy, Debug, Default)]
-struct Asked(Option<(f64, f64)>);
+struct Asked {
+    bounds: Option<(f64, f64)>,
+    /// What the last second asked for.
+    last: Option<f64>,
+}
 
 /// One stretch of time.
 #[derive(Clone, Debug, Default)]
@@ -99,8 +104,8 @@ impl MeasuredSeconds {
         self.length_s
     }
 
-    /// Whether the plan asked for the same load in all of these seconds. Its edges do not count: with the last second of a run it asks
-    /// for nothing.
+    /// Whether the plan asked for the same load in all of these seconds. Its end does not count: what follows it, and the second that
+    /// it lies in, were asked for less.
     pub(super) fn even(&self) -> bool {
         self.users.even() && self.rate.even()
     }
@@ -192,14 +197,17 @@ impl MeasuredSeconds {
 
 impl Asked {
     fn see(&mut self, asked: f64) {
-        if asked > 0.0 {
-            let (least, most) = self.0.unwrap_or((asked, asked));
-            self.0 = Some((least.min(asked), most.max(asked)));
+        if asked > 0.0
+            && let Some(before) = self.last.replace(asked)
+        {
+            let (least, most) = self.bounds.unwrap_or((before, before));
+            self.bounds = Some((least.min(before), most.max(before)));
         }
     }
 
     fn even(self) -> bool {
-        self.0.is_none_or(|(least, most)| most <= least * EVEN)
+        self.bounds
+            .is_none_or(|(least, most)| most <= least * EVEN)
     }
 }
 
@@ -266,6 +274,42 @@ mod tests {
             seconds.add(&snapshot);
         }
         assert!(seconds.stretches().len() <= MOST_STRETCHES);
+    }
+
+    /// Seconds of 200 arrivals each, the last one as long as given and asked for in its first second alone.
+    fn at_a_rate(asked: impl Fn(u32) -> f64, last_s: f64) -> MeasuredSeconds {
+        let second = sample::three_seconds().remove(0);
+        let mut seconds = MeasuredSeconds::new();
+        for at_s in 1..=12 {
+            let mut snapshot = second.clone();
+            snapshot.at_s = f64::from(at_s);
+            snapshot.users.target_rate = asked(at_s);
+            if at_s == 12 {
+                snapshot.at_s += last_s - 1.0;
+                snapshot.length_s = last_s;
+                snapshot.users.target_rate /= last_s;
+            }
+            seconds.add(&snapshot);
+        }
+        // Requests in flight are waited for.
+        let mut draining = second.clone();
+        draining.at_s = 13.5;
+        (draining.users.target, draining.users.target_rate) = (0, 0.0);
+        seconds.add(&draining);
+        seconds
+    }
+
+    #[test]
+    fn a_constant_rate_is_even_however_long_its_last_second_was() {
+        for last_s in [0.3, 0.99, 1.0, 1.014, 1.6] {
+            assert!(at_a_rate(|_| 200.0, last_s).even(), "{last_s}");
+        }
+        for changing in [
+            |at_s: u32| 200.0 + 3.0 * f64::from(at_s),
+            |at_s: u32| if at_s > 10 { 400.0 } else { 200.0 },
+        ] {
+            assert!(!at_a_rate(changing, 1.0).even());
+        }
     }
 
     #[test]
