@@ -4,6 +4,7 @@
 use crate::{
     args::LoadArgs,
     complaint::Complaint,
+    fingerprint,
     load::{FilePart, Load, LoadSpec, by_weight, decide_together},
     mask::{Mask, mask_query},
     rust_source,
@@ -38,6 +39,8 @@ pub struct Aim {
     pub time_limit: Option<Duration>,
     /// The file's own seed.
     pub seed: Option<u64>,
+    /// Equal for runs whose users do the same, as far as that can be known.
+    pub fingerprint: Option<String>,
     /// What must hold, as the file says.
     pub thresholds: Vec<Threshold>,
     /// What the user should know about how the files were read.
@@ -102,6 +105,7 @@ impl Aim {
                 default_duration: URL_DURATION,
                 time_limit: None,
                 seed: None,
+                fingerprint: Some(fingerprint::of_url(typed)),
                 thresholds: Vec::new(),
                 notes: Vec::new(),
                 mask: Mask::default(),
@@ -141,6 +145,7 @@ impl Aim {
             default_duration: FILE_DURATION,
             time_limit: document.time_limit,
             seed,
+            fingerprint: Some(document.fingerprint),
             thresholds: thresholds_of(document.thresholds, None),
             notes: Vec::new(),
             mask: Mask::new(&document.secrets),
@@ -150,6 +155,7 @@ impl Aim {
     /// Thresholds of the scenarios' own files that name an endpoint hold; one for all requests of a scenario cannot be
     /// told from those of the others, and is left out aloud.
     fn of_several(several: SideBySide) -> Aim {
+        let fingerprint = Some(several.fingerprint());
         let mut thresholds = thresholds_of(several.thresholds, None);
         let (mut time_limit, mut notes) = (None, Vec::new());
         let mut parts = Vec::new();
@@ -187,6 +193,7 @@ impl Aim {
             whole: several.load,
             default_duration: FILE_DURATION,
             time_limit,
+            fingerprint,
             thresholds,
             notes,
             mask: Mask::new(&several.secrets),
@@ -241,6 +248,7 @@ impl Aim {
             default_duration: FILE_DURATION,
             time_limit,
             seed: None,
+            fingerprint: fingerprint::of_program(),
             thresholds: Vec::new(),
             notes: Vec::new(),
             mask: Mask::default(),

@@ -17,6 +17,7 @@ mod conduct;
 mod config;
 mod cpus;
 mod exit;
+mod fingerprint;
 mod intent;
 mod job_summary;
 mod live_page;

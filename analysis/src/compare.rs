@@ -14,7 +14,7 @@ mod seconds;
 #[cfg(test)]
 mod synthetic;
 
-pub use plan::{Difference, plan_differences, setting_differences};
+pub use plan::{Difference, USERS_DO, UsersDo, plan_differences, setting_differences};
 pub use resample::{Blocks, RESAMPLES};
 pub use seconds::MeasuredSeconds;
 

@@ -22,6 +22,10 @@ pub struct RunInfo {
     pub loadforge_version: String,
     /// The file or URL as given on the command line, without credentials.
     pub source: String,
+    /// Equal for runs whose users do the same, as in `toml-1:9f86d081884c7d659a2feaa0c55ad015`: what was looked at, and a hash of it. None in
+    /// runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
     /// Where requests went, such as `http://127.0.0.1:8080`.
     pub origins: Vec<String>,
     /// Which side sets the pace.

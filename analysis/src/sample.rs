@@ -157,6 +157,7 @@ pub(crate) fn run_info() -> RunInfo {
         started_at: "2026-11-21T09:30:00Z".to_owned(),
         loadforge_version: "0.1.0".to_owned(),
         source: "sample.toml".to_owned(),
+        fingerprint: Some("toml-1:9f86d081884c7d659a2feaa0c55ad015".to_owned()),
         origins: vec!["http://127.0.0.1:8080".to_owned()],
         model: LoadModel::Closed,
         load: "ramp from 2 to 6 users over 3s".to_owned(),

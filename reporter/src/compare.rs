@@ -53,6 +53,8 @@ pub struct ComparedPair {
     pub plan: Vec<Difference>,
     /// What else differs.
     pub setting: Vec<Difference>,
+    /// What a reader should know beside that.
+    pub notes: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +89,7 @@ struct JsonPair<'a> {
     comparison: &'a Comparison,
     plan_differences: &'a [Difference],
     setting_differences: &'a [Difference],
+    notes: &'a [String],
 }
 
 impl CompareReport<'_> {
@@ -119,6 +122,7 @@ impl CompareReport<'_> {
             comparison: &pair.comparison,
             plan_differences: &pair.plan,
             setting_differences: &pair.setting,
+            notes: &pair.notes,
         });
         let report = JsonReport {
             schema: COMPARE_SCHEMA,

@@ -19,6 +19,7 @@ pub mod document;
 mod encoding;
 mod exchange;
 mod failure;
+mod fingerprint;
 #[doc(hidden)]
 pub mod fuzzing;
 mod json_path;
@@ -51,6 +52,7 @@ pub use demand::{DEFAULT_MAX_USERS, Demand, Gaps, PhaseRole, PhaseSpan};
 pub use document::DocumentScenario;
 pub use encoding::EncodingError;
 pub use failure::{ErrorKind, Failure, Outcome};
+pub use fingerprint::Fingerprint;
 pub use json_path::{JsonPath, JsonPathError, NotJson};
 pub use lengths::{Fault as LengthFault, parse as parse_length};
 pub use life::{SETUP_RETRY, Script, live};

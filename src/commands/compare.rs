@@ -8,8 +8,8 @@ use crate::{
     exit::Exit,
 };
 use loadforge_analysis::{
-    CompareSettings, MeasuredSeconds, VerdictLevel, compare as compare_runs, plan_differences,
-    setting_differences,
+    CompareSettings, MeasuredSeconds, USERS_DO, UsersDo, VerdictLevel, compare as compare_runs,
+    plan_differences, setting_differences,
 };
 use loadforge_reporter::{
     CompareReport, ComparedPair, ComparedRun, REPORT_FILE, RUN_FILE, ResultsError, SUMMARY_FILE,
@@ -223,9 +223,13 @@ fn pairs(
                 .collect();
             refused.push(Complaint::new(
                 format!(
-                    "{} and {} had different plans{}",
+                    "{} and {} had different plans{}{}",
                     first.dir.display(),
                     other.dir.display(),
+                    match plan.iter().any(|found| found.what == USERS_DO) {
+                        true => ": what users do was changed between them",
+                        false => "",
+                    },
                     lines.concat()
                 ),
                 "compare runs of one plan; --force compares these all the same",
@@ -244,11 +248,23 @@ fn pairs(
             comparison: compare_runs(&first.seconds, &other.seconds, &settings),
             plan,
             setting: setting_differences(first.run.info(), other.run.info()),
+            notes: notes(first, other),
         });
     }
     match refused.is_empty() {
         true => Ok(pairs),
         false => Err(CommandError::bad_input(Complaint::list(&refused))),
+    }
+}
+
+/// What a reader should know of a pair beside what differs.
+fn notes(first: &Read<'_>, other: &Read<'_>) -> Vec<String> {
+    match UsersDo::in_runs(first.run.info(), other.run.info()) {
+        UsersDo::Same | UsersDo::Changed => Vec::new(),
+        UsersDo::Unknown => vec![
+            "whether what users do was changed between the runs is not known: only runs of newer versions have a fingerprint of it"
+                .to_owned(),
+        ],
     }
 }
 

@@ -86,6 +86,7 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
         preflight(&origins, &resolved.addresses).map_err(CommandError::could_not_run)?;
     }
     let name = mask.apply(&aim.name);
+    let fingerprint = aim.fingerprint.clone();
     let notes = [
         aim.notes.clone(),
         aim.notes_on(&intent.load),
@@ -101,6 +102,7 @@ fn carry_out(mut aim: Aim, intent: &Intent, now: Timestamp) -> Result<Exit, Comm
             .collect(),
         resolved,
         name,
+        fingerprint,
         notes,
     };
     // What is made from here on is taken away again when the run is called off before it has begun.
@@ -251,6 +253,7 @@ struct Crowd {
     origins: Vec<String>,
     resolved: Resolved,
     name: String,
+    fingerprint: Option<String>,
     /// What the user should know about how the files were read, and about what the run will not show.
     notes: Vec<String>,
 }
@@ -372,6 +375,7 @@ fn run_info(
         started_at: now.to_string(),
         loadforge_version: env!("CARGO_PKG_VERSION").to_owned(),
         source: masked(&intent.source),
+        fingerprint: crowd.fingerprint.clone(),
         origins: crowd.origins.clone(),
         model: intent.load.model(),
         load: masked(&intent.load.words()),

@@ -24,6 +24,17 @@ fn run_of(echo: &Echo, flags: &[&str]) -> (TempDir, PathBuf) {
     (dir, results)
 }
 
+/// A short run of this scenario file.
+fn run_of_file(name: &str, text: &str) -> (TempDir, PathBuf) {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join(name), text).unwrap();
+    let words = ["run", name, "--users", "1", "--max-requests", "5"];
+    let ended = run_in(dir.path(), &[&words[..], &["--format", "json"]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let results = results_dir(dir.path()).expect("a run leaves results");
+    (dir, results)
+}
+
 fn compare(dirs: &[&Path], flags: &[&str]) -> Ended {
     let dirs = dirs.iter().map(|dir| dir.to_str().unwrap());
     let words: Vec<&str> = ["compare"]
@@ -102,6 +113,49 @@ fn runs_of_a_second_are_inconclusive_and_fail_nothing() {
     for words in ["INCONCLUSIVE", "at least 10 s"] {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
+}
+
+#[test]
+fn an_edited_scenario_is_refused_and_a_renamed_one_is_compared() {
+    let (here, there) = (Echo::start(&[]), Echo::start(&[]));
+    let text = |echo: &Echo, path: &str| {
+        let url = echo.url();
+        let url = url.trim_end_matches('/');
+        format!("base_url = \"{url}\"\n[[task]]\nname = \"look\"\nget = \"{path}\"\n")
+    };
+    let before = run_of_file("shop.toml", &text(&here, "/a"));
+    let renamed = format!("# The same.\n\n{}", text(&there, "/a"));
+    let renamed = run_of_file("market.toml", &renamed);
+    let ended = compare(&[&before.1, &renamed.1], &[]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("note · target: "), "{}", ended.stderr);
+
+    let edited = run_of_file("shop.toml", &text(&here, "/b"));
+    let ended = compare(&[&before.1, &edited.1], &[]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let words = "what users do was changed between them";
+    assert!(ended.stderr.contains(words), "{}", ended.stderr);
+    let forced = compare(&[&before.1, &edited.1], &["--force"]);
+    assert_eq!(forced.code, Some(0), "{}", forced.stderr);
+    assert!(
+        forced.stderr.contains("other plan · what users do"),
+        "{}",
+        forced.stderr
+    );
+
+    // As older versions left it.
+    let run = edited.1.join("run.json");
+    let mut info = json(&run);
+    info.as_object_mut()
+        .unwrap()
+        .remove("fingerprint")
+        .expect("it has one");
+    fs::write(&run, info.to_string()).unwrap();
+    let ended = compare(&[&before.1, &edited.1], &["--format", "json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let note = told["pairs"][0]["notes"][0].as_str().unwrap_or_default();
+    assert!(note.contains("is not known"), "{told}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Whether two runs were asked for the same, and what else was different about them.
-//! Neighbours: `run_info.rs` has what is looked at. Invariant: what chance, time and the machine did is no part of the plan.
+//! Neighbours: `run_info.rs` has what is looked at. Invariants: what chance, time and the machine did is no part of the plan; what users do
+//! is known by its fingerprint, not by the name of a file, wherever both runs have one.
 
 use crate::{LoadModel, PartInfo, PhaseInfo, RunInfo};
 use serde::Serialize;
@@ -15,11 +16,45 @@ pub struct Difference {
     pub candidate: String,
 }
 
+/// How a change of what users do is called among the differences of two plans.
+pub const USERS_DO: &str = "what users do";
+
+/// Digits of a fingerprint that are shown.
+const SHOWN_DIGITS: usize = 8;
+
+/// Whether users did the same in two runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsersDo {
+    /// The same, whatever the scenario is called and wherever its file lies.
+    Same,
+    /// Something was changed.
+    Changed,
+    /// It cannot be told: a run has no fingerprint, or they are of different kinds.
+    Unknown,
+}
+
+impl UsersDo {
+    /// What the fingerprints of two runs say.
+    pub fn in_runs(baseline: &RunInfo, candidate: &RunInfo) -> UsersDo {
+        let both = baseline
+            .fingerprint
+            .as_deref()
+            .zip(candidate.fingerprint.as_deref());
+        let kind = |fingerprint: &str| fingerprint.split_once(':').map(|(kind, _)| kind.to_owned());
+        match both {
+            Some((a, b)) if a == b => UsersDo::Same,
+            Some((a, b)) if kind(a) == kind(b) => UsersDo::Changed,
+            _ => UsersDo::Unknown,
+        }
+    }
+}
+
 /// What one run was asked for and the other was not: scenario, load, phases, limits. Runs that differ in this answer different
 /// questions. Where requests went is no part of it: two servers, or two versions of one, are what is compared.
 pub fn plan_differences(baseline: &RunInfo, candidate: &RunInfo) -> Vec<Difference> {
     let words = |run: &RunInfo| {
         [
+            (USERS_DO, shown_digits(run)),
             ("scenario", run.name.clone()),
             ("source", without_place(&run.source).to_owned()),
             ("model", model(run.model).to_owned()),
@@ -34,7 +69,23 @@ pub fn plan_differences(baseline: &RunInfo, candidate: &RunInfo) -> Vec<Differen
             ("phases", phases(&run.phases)),
         ]
     };
-    differences(words(baseline), words(candidate))
+    let users_do = UsersDo::in_runs(baseline, candidate);
+    let mut found = differences(words(baseline), words(candidate));
+    found.retain(|difference| match difference.what {
+        USERS_DO => users_do == UsersDo::Changed,
+        // A scenario may be renamed and its file moved.
+        "scenario" | "source" => users_do != UsersDo::Same,
+        _ => true,
+    });
+    found
+}
+
+/// What a fingerprint shows of itself.
+fn shown_digits(run: &RunInfo) -> String {
+    let fingerprint = run.fingerprint.as_deref().unwrap_or_default();
+    let (kind, digits) = fingerprint.split_once(':').unwrap_or(("none", fingerprint));
+    let digits: String = digits.chars().take(SHOWN_DIGITS).collect();
+    format!("fingerprint {kind}:{digits}")
 }
 
 /// What else was different: target, machine, program. It does not keep runs from being compared, and may be why they differ.
@@ -162,9 +213,10 @@ mod tests {
     #[test]
     fn everything_that_was_asked_for_is_the_plan() {
         type Change = fn(&mut RunInfo);
-        let rows: [(&str, Change); 11] = [
-            ("scenario", |run| run.name = "other".to_owned()),
-            ("source", |run| run.source = "tests/other.toml".to_owned()),
+        let rows: [(&str, Change); 10] = [
+            (USERS_DO, |run| {
+                run.fingerprint = Some("toml-1:1".to_owned());
+            }),
             ("model", |run| run.model = LoadModel::Open),
             ("load", |run| run.load = "7 users".to_owned()),
             ("duration", |run| run.duration_s = 4.0),
@@ -215,6 +267,44 @@ mod tests {
         });
         assert!(plan.is_empty());
         assert_eq!(setting, ["target", "processor", "kernel", "workers"]);
+    }
+
+    #[test]
+    fn what_users_do_is_known_by_its_fingerprint_and_not_by_a_name() {
+        let (plan, setting) = changed(|run| {
+            run.name = "renamed".to_owned();
+            run.source = "load/renamed.toml".to_owned();
+        });
+        assert_eq!((plan, setting), (vec![], vec![]));
+        let other = "toml-1:60303ae22b998861bce3b28f33eec1be";
+        let (plan, _) = changed(|run| run.fingerprint = Some(other.to_owned()));
+        assert_eq!(plan, [USERS_DO], "an edited file under the same name");
+        let (before, mut after) = (sample::run_info(), sample::run_info());
+        after.fingerprint = Some(other.to_owned());
+        let found = plan_differences(&before, &after).remove(0);
+        assert_eq!(found.baseline, "fingerprint toml-1:9f86d081");
+        assert_eq!(found.candidate, "fingerprint toml-1:60303ae2");
+    }
+
+    #[test]
+    fn without_fingerprints_names_decide_and_nothing_is_claimed_of_what_users_do() {
+        for fingerprint in [
+            None,
+            Some("rust-1:9f86d081884c7d659a2feaa0c55ad015"),
+            Some(""),
+        ] {
+            let (before, mut after) = (sample::run_info(), sample::run_info());
+            after.fingerprint = fingerprint.map(str::to_owned);
+            assert_eq!(UsersDo::in_runs(&before, &after), UsersDo::Unknown);
+            assert_eq!(UsersDo::in_runs(&after, &before), UsersDo::Unknown);
+            assert_eq!(plan_differences(&before, &after), []);
+            after.source = "other.toml".to_owned();
+            let what: Vec<_> = plan_differences(&before, &after)
+                .into_iter()
+                .map(|found| found.what)
+                .collect();
+            assert_eq!(what, ["source"], "{fingerprint:?}");
+        }
     }
 
     #[test]

@@ -206,8 +206,7 @@ impl Asked {
     }
 
     fn even(self) -> bool {
-        self.bounds
-            .is_none_or(|(least, most)| most <= least * EVEN)
+        self.bounds.is_none_or(|(least, most)| most <= least * EVEN)
     }
 }
 

@@ -104,6 +104,7 @@ pub fn run_info() -> RunInfo {
         started_at: "2026-11-21T09:30:00Z".to_owned(),
         loadforge_version: "0.1.0".to_owned(),
         source: "shop.toml".to_owned(),
+        fingerprint: Some("toml-1:9f86d081884c7d659a2feaa0c55ad015".to_owned()),
         origins: vec!["http://127.0.0.1:8080".to_owned()],
         model: LoadModel::Closed,
         load: "8 users".to_owned(),

@@ -334,6 +334,7 @@ fn run_info(plan: &Plan) -> RunInfo {
         started_at: String::new(),
         loadforge_version: String::new(),
         source: String::new(),
+        fingerprint: None,
         origins: plan.parts[0].origin_labels.clone(),
         model: match plan.parts[0].demand {
             Demand::Users(_) => LoadModel::Closed,

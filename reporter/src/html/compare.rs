@@ -41,6 +41,7 @@ struct PairPart {
     story: String,
     plan: Vec<String>,
     setting: Vec<String>,
+    notes: Vec<String>,
     /// How far the pictures reach to either side.
     reach: String,
     parts: Vec<Part>,
@@ -150,6 +151,7 @@ fn part_of(report: &CompareReport<'_>, pair: &ComparedPair) -> PairPart {
         story: story(report, pair),
         plan: lines(&pair.plan),
         setting: lines(&pair.setting),
+        notes: pair.notes.clone(),
         reach: tolerance_words(Measure::P50, reach),
         parts,
         blocks: comparison.blocks.map(blocks_words),
@@ -252,6 +254,7 @@ mod tests {
                 comparison: sample::comparison(),
                 plan: vec![difference.clone()],
                 setting: vec![difference],
+                notes: vec!["a <note>".to_owned()],
             }],
             tolerance: 0.05,
             seed: 1,

@@ -98,6 +98,9 @@ impl Table {
         for difference in &pair.setting {
             self.paragraph("  note · ", &difference_words(difference, &candidate));
         }
+        for note in &pair.notes {
+            self.paragraph("  note · ", note);
+        }
         self.line("");
         let heading = format!(
             "{}{:>11}{:>11}{:>13}{:>20}",
@@ -243,6 +246,7 @@ mod tests {
                     baseline: "6.12.0".to_owned(),
                     candidate: "6.18.0".to_owned(),
                 }],
+                notes: Vec::new(),
             }],
             tolerance: 0.05,
             seed: 1,

@@ -96,6 +96,11 @@ impl DataFile {
         DataFile::from_bytes(name, bytes, format)
     }
 
+    /// What is in it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// A data file in memory; for tests and fuzzing.
     ///
     /// # Errors

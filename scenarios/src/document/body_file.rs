@@ -4,7 +4,7 @@
 use crate::mapped;
 use bytes::Bytes;
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
@@ -12,7 +12,7 @@ use std::{
 /// The files that were mapped so far.
 pub(super) struct BodyFiles {
     base_dir: PathBuf,
-    mapped: HashMap<PathBuf, Bytes>,
+    mapped: BTreeMap<PathBuf, Bytes>,
 }
 
 impl BodyFiles {
@@ -20,7 +20,7 @@ impl BodyFiles {
     pub(super) fn relative_to(base_dir: &Path) -> BodyFiles {
         BodyFiles {
             base_dir: base_dir.to_owned(),
-            mapped: HashMap::new(),
+            mapped: BTreeMap::new(),
         }
     }
 
@@ -36,6 +36,11 @@ impl BodyFiles {
         let bytes = mapped::open(&path)?;
         self.mapped.insert(path, bytes.clone());
         Ok(bytes)
+    }
+
+    /// The bytes of all files, in the order of their names.
+    pub(super) fn in_order(&self) -> impl Iterator<Item = &Bytes> {
+        self.mapped.values()
     }
 }
 

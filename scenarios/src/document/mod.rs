@@ -11,6 +11,7 @@ mod curve;
 mod data;
 mod duration;
 mod environment;
+mod fingerprint;
 mod load;
 mod phases;
 mod problem;
@@ -87,6 +88,8 @@ pub struct Document {
     pub thresholds: Vec<ThresholdText>,
     /// Where plain paths go.
     pub target: Target,
+    /// Equal for files whose users do the same.
+    pub fingerprint: String,
     /// Values that came from the environment, so that nobody prints them.
     pub secrets: Vec<String>,
 }
@@ -364,10 +367,12 @@ fn read<'t>(
         base_path,
         names,
         fixed,
+        body_files,
         ..
     } = gathered;
     let variables = names.variables().to_vec();
     let (feeds, feed_count) = names.into_feeds();
+    let fingerprint = fingerprint::of_document(tree, &feeds, body_files.in_order());
     Some(Document {
         scenario: DocumentScenario {
             name: name?,
@@ -392,6 +397,7 @@ fn read<'t>(
         time_limit,
         thresholds,
         target: target?,
+        fingerprint,
         secrets: Vec::new(),
     })
 }

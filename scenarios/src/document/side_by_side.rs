@@ -2,7 +2,7 @@
 //! files it names, `load.rs` what is said beside them. Invariant: every scenario has a name that no other has.
 
 use super::{
-    Document, LoadSpec, Problems, ThresholdText, is_folder_name, load, name_of_file,
+    Document, LoadSpec, Problems, ThresholdText, fingerprint, is_folder_name, load, name_of_file,
     read_scenario_name, read_thresholds,
     reader::{Node, Reader, quoted},
 };
@@ -43,6 +43,13 @@ pub struct SidePart {
 }
 
 impl SideBySide {
+    /// Equal for files whose scenarios are called the same and whose users do the same.
+    pub fn fingerprint(&self) -> String {
+        let parts = self.parts.iter();
+        let own = parts.map(|part| (part.name.as_str(), part.document.fingerprint.as_str()));
+        fingerprint::of_several(own)
+    }
+
     /// With the outermost file's own secrets beside those of the others.
     pub(super) fn with_secrets(mut self, mut own: Vec<String>) -> SideBySide {
         for part in &self.parts {
