@@ -51,6 +51,10 @@ pub struct CompareSettings {
     pub same_plan: bool,
     /// Whether both runs can be used. Of an INVALID run nothing can be concluded.
     pub usable: bool,
+    /// Whether the generator of either was disturbed, so that any latency may show it (`Verdict::disturbed`).
+    pub disturbed: bool,
+    /// Whether figures that are mostly the generator's own lag are judged as if they were the server's.
+    pub overlook_lag: bool,
     /// The seed of all draws.
     pub seed: u64,
 }
@@ -91,6 +95,14 @@ pub enum Measure {
 pub enum Doubt {
     /// One of the runs cannot be used.
     Unusable,
+    /// The first run alone has this endpoint.
+    OnlyBaseline,
+    /// The other run alone has this endpoint.
+    OnlyCandidate,
+    /// The generator of one of the runs was disturbed, and any latency may show it.
+    Disturbed,
+    /// In one of the runs it is more than `LAG_SHARE` lag: how late the generator sent, not how late the server answered.
+    Lag,
     /// One of the runs is shorter than `FEWEST_SECONDS`.
     FewSeconds,
     /// One of the runs has fewer requests than `Measure::least_requests`.
@@ -169,6 +181,14 @@ impl Measure {
             Measure::P99 | Measure::ErrorRate => 1_000,
             Measure::Rps => 1,
         }
+    }
+}
+
+impl Comparison {
+    /// The figures of the whole run and of every endpoint.
+    pub fn all_figures(&self) -> impl Iterator<Item = &Figure> {
+        let of_endpoints = self.endpoints.iter().flat_map(|endpoint| &endpoint.figures);
+        self.figures.iter().chain(of_endpoints)
     }
 }
 

@@ -10,6 +10,8 @@ const SETTINGS: CompareSettings = CompareSettings {
     tolerance: TOLERANCE,
     same_plan: true,
     usable: true,
+    disturbed: false,
+    overlook_lag: false,
     seed: 1,
 };
 
@@ -217,6 +219,87 @@ fn of_a_run_that_cannot_be_used_nothing_is_concluded() {
     );
 }
 
+/// A run whose generator sent this share of its requests so late.
+fn late(slowed: Slowed, seed: u64, share: f64, lag_ms: u64) -> MeasuredSeconds {
+    let mut run = MeasuredSeconds::new();
+    for mut snapshot in Server::USUAL.snapshots(30, slowed, seed) {
+        let done = snapshot.requests.done;
+        let late = (done as f64 * share) as u64;
+        let mut lag = crate::LatencyHistogram::default();
+        (late..done).for_each(|_| lag.record_ns(10_000));
+        (0..late).for_each(|_| lag.record_ns(lag_ms * 1_000_000));
+        snapshot.latency.lag = lag;
+        run.add(&snapshot);
+    }
+    run
+}
+
+#[test]
+fn a_figure_that_is_mostly_the_generator_s_own_lag_is_not_judged() {
+    let before = Server::USUAL.run(30, Slowed::Nothing, 1);
+    let after = late(Slowed::All(0.5), 2, 0.02, 40);
+    let overlooked = CompareSettings {
+        overlook_lag: true,
+        ..SETTINGS
+    };
+    for (runs, answer) in [
+        ([&before, &after], Answer::Worse),
+        ([&after, &before], Answer::Better),
+    ] {
+        let figures = compare(runs[0], runs[1], &SETTINGS).figures;
+        assert_eq!(
+            (figures[0].answer, figures[0].doubt),
+            (answer, None),
+            "p50 has no lag"
+        );
+        assert_eq!(figures[2].measure, Measure::P99);
+        assert_eq!(figures[2].answer, Answer::Inconclusive);
+        assert_eq!(figures[2].doubt, Some(Doubt::Lag));
+        assert!(figures[2].low.is_some(), "the interval is still shown");
+        let figures = compare(runs[0], runs[1], &overlooked).figures;
+        assert_eq!(figures[2].answer, answer);
+    }
+    // Of every endpoint, too; the slowest answers within 40 ms and more, of which the lag is still a tenth.
+    for endpoint in compare(&before, &after, &SETTINGS).endpoints {
+        let p99 = endpoint.figures[2];
+        assert!(
+            matches!(p99.doubt, Some(Doubt::Lag | Doubt::FewRequests)),
+            "{endpoint:?}"
+        );
+    }
+    // Less than a tenth is no reason.
+    let little = late(Slowed::All(0.5), 2, 0.02, 3);
+    let figures = compare(&before, &little, &SETTINGS).figures;
+    assert_eq!(figures[2].answer, Answer::Worse, "{figures:?}");
+    // All of them late: the rate of users who wait is the generator's, too.
+    let all = late(Slowed::All(0.5), 2, 1.0, 40);
+    let figures = compare(&before, &all, &SETTINGS).figures;
+    for figure in figures {
+        let judged = figure.measure == Measure::ErrorRate;
+        assert_eq!(figure.doubt != Some(Doubt::Lag), judged, "{figure:?}");
+    }
+}
+
+#[test]
+fn of_a_disturbed_generator_no_latency_is_concluded() {
+    let before = Server::USUAL.run(30, Slowed::Nothing, 1);
+    let failing = Server {
+        failing: 0.05,
+        ..Server::USUAL
+    };
+    let after = failing.run(30, Slowed::All(1.0), 2);
+    let settings = CompareSettings {
+        disturbed: true,
+        ..SETTINGS
+    };
+    for figure in compare(&before, &after, &settings).figures {
+        match figure.measure {
+            Measure::ErrorRate => assert_eq!(figure.answer, Answer::Worse),
+            _ => assert_eq!(figure.doubt, Some(Doubt::Disturbed), "{figure:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_endpoint_that_only_one_run_has_is_listed_and_not_judged() {
     let before = Server::USUAL.run(30, Slowed::Nothing, 1);
@@ -229,6 +312,11 @@ fn an_endpoint_that_only_one_run_has_is_listed_and_not_judged() {
         (home.figures[0].candidate, home.figures[0].change),
         (None, None)
     );
+    let back = compare(&MeasuredSeconds::new(), &before, &SETTINGS);
+    for (there, back) in home.figures.iter().zip(&back.endpoints[0].figures) {
+        assert_eq!(there.doubt, Some(Doubt::OnlyBaseline));
+        assert_eq!(back.doubt, Some(Doubt::OnlyCandidate));
+    }
     let nothing = compare(&MeasuredSeconds::new(), &MeasuredSeconds::new(), &SETTINGS);
     assert_eq!(nothing.answer, Answer::Inconclusive);
 }

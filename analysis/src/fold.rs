@@ -220,6 +220,7 @@ impl RunFold {
             verdict: Verdict {
                 level: VerdictLevel::Valid,
                 reasons: Vec::new(),
+                disturbed: false,
             },
             model: info.model,
             rate: RateSummary {

@@ -51,6 +51,14 @@ pub struct Verdict {
     pub level: VerdictLevel,
     /// Why it is not VALID; empty when it is.
     pub reasons: Vec<String>,
+    /// Whether the generator was disturbed in a way that any latency of the run may show, whatever its lag: its CPUs were full or taken
+    /// away, a worker was lost or held up, records were lost.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub disturbed: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A run's figures.

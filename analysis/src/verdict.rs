@@ -61,31 +61,35 @@ pub struct NotSentOf {
 
 /// Judges a run by its summary; the summary's own verdict and thresholds are not looked at. Reasons come worst first.
 pub fn judge(summary: &RunSummary, facts: &JudgeFacts) -> Verdict {
-    let mut reasons: Vec<(VerdictLevel, String)> = [
-        aborted(summary),
-        nothing_measured(summary),
-        conservation(facts),
-        not_sent(summary, facts),
-        not_sent_outside(summary),
-        busy(summary, facts),
-        lag(summary),
-        steal(summary),
-        throttled(summary),
-        lost(summary),
-        lost_others(summary),
-        unknown(summary),
-        workers_lost(summary),
-        heartbeats(summary),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    // With each, whether any latency may show it. Lag is a figure of its own, held against each latency by itself.
+    let found: [(bool, Reason); 14] = [
+        (false, aborted(summary)),
+        (false, nothing_measured(summary)),
+        (false, conservation(facts)),
+        (false, not_sent(summary, facts)),
+        (false, not_sent_outside(summary)),
+        (true, busy(summary, facts)),
+        (false, lag(summary)),
+        (true, steal(summary)),
+        (true, throttled(summary)),
+        (true, lost(summary)),
+        (false, lost_others(summary)),
+        (true, unknown(summary)),
+        (true, workers_lost(summary)),
+        (true, heartbeats(summary)),
+    ];
+    let disturbed = found
+        .iter()
+        .any(|(in_all, reason)| *in_all && reason.is_some());
+    let mut reasons: Vec<(VerdictLevel, String)> =
+        found.into_iter().filter_map(|(_, reason)| reason).collect();
     reasons.sort_by_key(|(level, _)| std::cmp::Reverse(*level));
     Verdict {
         level: reasons
             .first()
             .map_or(VerdictLevel::Valid, |(level, _)| *level),
         reasons: reasons.into_iter().map(|(_, words)| words).collect(),
+        disturbed,
     }
 }
 

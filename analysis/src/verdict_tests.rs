@@ -58,6 +58,35 @@ fn paused(run: &mut Run) {
 }
 
 #[test]
+fn a_generator_is_disturbed_where_any_latency_may_show_it() {
+    let table: [(&str, bool, Spoil); 9] = [
+        ("healthy", false, |_| ()),
+        ("late", false, |r| r.summary.lag_ms.p99 = 9.0),
+        ("broken off", false, |r| {
+            r.summary.outcome = RunOutcome::Aborted;
+        }),
+        ("given up", false, |r| give_up(r, 5_000)),
+        ("busy", true, |r| r.facts.busy_share[1] = 0.5),
+        ("stolen from", true, |r| {
+            r.summary.generator.steal_percent = vec![20.0];
+        }),
+        ("held back", true, |r| held_back(r, 900.0)),
+        ("a worker lost", true, |r| {
+            r.summary.generator.workers_lost = 1;
+        }),
+        ("held up", true, |r| {
+            r.summary.generator.missed_heartbeats = 1;
+        }),
+    ];
+    for (name, disturbed, spoil) in table {
+        let mut run = healthy(Closed);
+        spoil(&mut run);
+        let verdict = judge(&run.summary, &run.facts);
+        assert_eq!(verdict.disturbed, disturbed, "{name}: {verdict:?}");
+    }
+}
+
+#[test]
 fn every_reason_has_its_level_and_its_words() {
     let table: [(&str, LoadModel, VerdictLevel, Spoil, &str); 45] = [
         ("healthy, closed", Closed, Valid, |_| (), ""),

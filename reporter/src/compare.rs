@@ -4,7 +4,7 @@
 use crate::{format, words};
 use loadforge_analysis::{
     Answer, CONFIDENCE, Comparison, Difference, Doubt, ERROR_TOLERANCE, FEWEST_SECONDS, Figure,
-    Measure, RESAMPLES, RunInfo, RunSummary, VerdictLevel,
+    LAG_SHARE, Measure, RESAMPLES, RunInfo, RunSummary, VerdictLevel,
 };
 use serde::Serialize;
 use std::path::Path;
@@ -233,7 +233,12 @@ fn signed(measure: Measure, change: f64) -> String {
 }
 
 /// Why nothing can be said of a figure.
-pub(crate) fn doubt_words(doubt: Doubt, measure: Measure, tolerance: f64) -> String {
+pub(crate) fn doubt_words(
+    doubt: Doubt,
+    measure: Measure,
+    candidate: &str,
+    tolerance: f64,
+) -> String {
     let beyond = tolerance_words(measure, tolerance);
     let figure = measure_word(measure);
     match doubt {
@@ -241,6 +246,21 @@ pub(crate) fn doubt_words(doubt: Doubt, measure: Measure, tolerance: f64) -> Str
             "a run that is INVALID says nothing about its target; --force judges it all the same"
                 .to_owned()
         }
+        Doubt::OnlyBaseline => "the endpoint is only in A".to_owned(),
+        Doubt::OnlyCandidate => format!("the endpoint is only in {candidate}"),
+        Doubt::Disturbed => format!(
+            "the generator of A or {candidate} was disturbed, and that may be all that differs: run that one again; --force judges \
+             it all the same"
+        ),
+        Doubt::Lag => format!(
+            "the generator of A or {candidate} sent so late that more than {:.0} % of {} is lag: that says little of the target; run \
+             that one again with CPUs of its own; --force judges it all the same",
+            LAG_SHARE * 100.0,
+            match measure {
+                Measure::Rps => "a response time, which sets the pace of users,",
+                _ => figure,
+            }
+        ),
         Doubt::FewSeconds => format!(
             "each run must have been measured for at least {}",
             format::span(FEWEST_SECONDS)
@@ -280,13 +300,16 @@ pub(crate) fn story(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
         })
         .map(label)
         .collect();
+    let left_out = |figure: &Figure| matches!(figure.doubt, Some(Doubt::Lag | Doubt::Disturbed));
+    let may_be = match pair.comparison.all_figures().any(left_out) {
+        true => "may be why figures differ, and those are not judged",
+        false => "may be why they differ",
+    };
     match &doubtful[..] {
         [] => sentence,
-        [one] => {
-            format!("{sentence} {one} is not VALID: its own generator may be why they differ.")
-        }
+        [one] => format!("{sentence} {one} is not VALID: its own generator {may_be}."),
         all => format!(
-            "{sentence} {} are not VALID: their own generators may be why they differ.",
+            "{sentence} {} are not VALID: their own generators {may_be}.",
             all.join(" and ")
         ),
     }
@@ -465,7 +488,7 @@ pub(crate) mod sample {
                 (0.5, 1.0),
                 None,
                 Inconclusive,
-                Some(Doubt::FewRequests),
+                Some(Doubt::OnlyBaseline),
             )
         });
         let endpoint = |name: &str, method: &str, figures: &[Figure]| EndpointComparison {

@@ -42,6 +42,9 @@ fn runs() -> [(RunInfo, Vec<Snapshot>); 4] {
     first.generator.lost_others = 5;
     first.endpoints[0].method = None;
     first.steering.users = Some(7.0);
+    for second in &mut odd {
+        second.generator.steal_percent = vec![20.0];
+    }
     [
         (fixture::run_info(), fixture::snapshots(120)),
         (bounded, odd),

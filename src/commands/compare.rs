@@ -237,10 +237,13 @@ fn pairs(
             continue;
         }
         let invalid = |read: &Read<'_>| read.run.summary().verdict.level == VerdictLevel::Invalid;
+        let disturbed = |read: &Read<'_>| read.run.summary().verdict.disturbed;
         let settings = CompareSettings {
             tolerance,
             same_plan: plan.is_empty(),
             usable: force || !(invalid(first) || invalid(other)),
+            disturbed: !force && (disturbed(first) || disturbed(other)),
+            overlook_lag: force,
             seed: SEED,
         };
         pairs.push(ComparedPair {

@@ -57,8 +57,8 @@ fn a_slower_target_is_worse_and_an_equal_one_is_not() {
         runs.map(|run| run.join().expect("the run went well"))
     });
     let page = before.0.path().join("compare.html");
-    // A busy machine may make one run a little slower than the other, and not twice as slow.
-    let lenient = ["--tolerance", "100%", "--fail-on-worse"];
+    // A busy machine may make one run a little slower than the other, and not twice as slow; it may disturb the generator, too.
+    let lenient = ["--tolerance", "100%", "--fail-on-worse", "--force"];
 
     let equal = compare(&[&before.1, &again.1], &lenient);
     assert_eq!(equal.code, Some(0), "{}", equal.stderr);
@@ -80,7 +80,23 @@ fn a_slower_target_is_worse_and_an_equal_one_is_not() {
     );
     assert!(fs::read_to_string(&page).unwrap().contains(">WORSE</span>"));
 
-    let all = compare(&[&after.1, &before.1, &again.1], &["--format", "json"]);
+    let disturbed = after.0.path().join("disturbed");
+    copy(&after.1, &disturbed);
+    disturb(&disturbed.join("snapshots.jsonl"));
+    let unsure = compare(&[&before.1, &disturbed], &["--fail-on-worse"]);
+    assert_eq!(unsure.code, Some(0), "{}", unsure.stderr);
+    assert!(!unsure.stderr.contains("Surely"), "{}", unsure.stderr);
+    let words = unsure
+        .stderr
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(words.contains("B was disturbed"), "{words}");
+    let forced = compare(&[&before.1, &disturbed], &lenient);
+    assert_eq!(forced.code, Some(3), "{}", forced.stderr);
+
+    let json_flags = ["--format", "json", "--force"];
+    let all = compare(&[&after.1, &before.1, &again.1], &json_flags);
     assert_eq!(
         all.code,
         Some(0),
@@ -291,6 +307,17 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
+}
+
+/// Has the hypervisor take half of the worker's CPU away, in every second.
+fn disturb(snapshots: &Path) {
+    let text = fs::read_to_string(snapshots).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut second: Value = serde_json::from_str(line).unwrap();
+        second["generator"]["steal_percent"] = serde_json::json!([50.0]);
+        second.to_string() + "\n"
+    });
+    fs::write(snapshots, lines.collect::<String>()).unwrap();
 }
 
 fn cut(file: &Path) {

@@ -6,6 +6,8 @@ use super::proportions::{Share, difference};
 use super::resample::{Drawing, Scatter};
 use super::seconds::{MeasuredSeconds, Whole};
 use super::{Answer, CompareSettings, Doubt, ERROR_TOLERANCE, Figure, Measure};
+use crate::LatencyHistogram;
+use crate::verdict::{LAG_FLOOR_MS, LAG_SHARE};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::sync::LazyLock;
 
@@ -17,6 +19,7 @@ pub(super) struct Pair<'r> {
     series: [Option<usize>; 2],
     wholes: [&'r Whole; 2],
     lengths_s: [f64; 2],
+    lags: [&'r LatencyHistogram; 2],
 }
 
 /// Judges figures of one family.
@@ -71,6 +74,7 @@ impl<'r> Pair<'r> {
             series,
             wholes: [whole(0), whole(1)].map(|whole| whole.unwrap_or(&NOTHING)),
             lengths_s: runs.map(MeasuredSeconds::length_s),
+            lags: runs.map(MeasuredSeconds::lag),
         }
     }
 
@@ -99,6 +103,33 @@ impl<'r> Pair<'r> {
             Measure::Rps => done / length_s,
         };
         (whole.done > 0 && value.is_finite()).then_some(value)
+    }
+
+    /// Whether a figure of either run is more than `LAG_SHARE` lag, by the verdict's own rule for a p99. The lag is that of all endpoints:
+    /// no worker knows what it is late with.
+    fn is_lag(&self, measure: Measure) -> bool {
+        let of = |latency: &LatencyHistogram| match measure {
+            Measure::P50 => latency.quantile_ms(0.5),
+            Measure::P95 => latency.quantile_ms(0.95),
+            Measure::P99 => latency.quantile_ms(0.99),
+            // Users who wait for each other's turn to be sent do fewer requests: by as much as all of them are late on average.
+            Measure::Rps => latency.mean_ms(),
+            // A request that is late has not failed.
+            Measure::ErrorRate => 0.0,
+        };
+        self.wholes.iter().zip(self.lags).any(|(whole, lag)| {
+            let lag = of(lag);
+            lag > LAG_FLOOR_MS && lag > of(&whole.response) * LAG_SHARE
+        })
+    }
+
+    /// Which run alone has this endpoint.
+    fn alone(&self) -> Option<Doubt> {
+        match self.series {
+            [Some(_), None] => Some(Doubt::OnlyBaseline),
+            [None, Some(_)] => Some(Doubt::OnlyCandidate),
+            _ => None,
+        }
     }
 
     fn has_enough(&self, measure: Measure) -> bool {
@@ -219,6 +250,9 @@ impl Judge<'_> {
         if !self.settings.usable {
             return unsure(Doubt::Unusable);
         }
+        if let Some(alone) = pair.alone() {
+            return unsure(alone);
+        }
         if self.drawing.is_none() {
             return unsure(Doubt::FewSeconds);
         }
@@ -228,6 +262,12 @@ impl Judge<'_> {
         let none_failed = pair.wholes.iter().all(|whole| whole.failed == 0);
         if measure == Measure::ErrorRate && none_failed {
             return (Answer::Same, None);
+        }
+        if self.settings.disturbed && measure != Measure::ErrorRate {
+            return unsure(Doubt::Disturbed);
+        }
+        if !self.settings.overlook_lag && pair.is_lag(measure) {
+            return unsure(Doubt::Lag);
         }
         match interval {
             Some(interval) => word(measure, interval, self.settings.tolerance),

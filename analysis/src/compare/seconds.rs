@@ -25,6 +25,8 @@ pub struct MeasuredSeconds {
     endpoints: Vec<(String, Option<Method>)>,
     /// By series: exact figures of all stretches.
     wholes: Vec<Whole>,
+    /// How late the generator sent, over all endpoints.
+    lag: LatencyHistogram,
     length_s: f64,
     users: Asked,
     rate: Asked,
@@ -85,6 +87,7 @@ impl MeasuredSeconds {
         self.stretches.entry(number).or_default().length_s += length_s;
         let counts = (snapshot.requests.done, snapshot.requests.failed);
         self.count(number, 0, counts, &snapshot.latency.response);
+        self.lag.add(&snapshot.latency.lag);
         for window in &snapshot.endpoints {
             let series = self.series(window) + 1;
             self.count(
@@ -118,6 +121,11 @@ impl MeasuredSeconds {
     /// What a series did in all; series 0 is the whole run, `i + 1` is endpoint `i`.
     pub(super) fn whole(&self, series: usize) -> Option<&Whole> {
         self.wholes.get(series)
+    }
+
+    /// How late the generator sent.
+    pub(super) fn lag(&self) -> &LatencyHistogram {
+        &self.lag
     }
 
     /// How often the length of a stretch was doubled.

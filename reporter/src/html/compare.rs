@@ -124,7 +124,9 @@ fn part_of(report: &CompareReport<'_>, pair: &ComparedPair) -> PairPart {
     let comparison = &pair.comparison;
     let reach = reach(report.tolerance, pair);
     let rows = |figures: &[Figure]| {
-        let rows = figures.iter().map(|figure| row(report, figure, reach));
+        let rows = figures
+            .iter()
+            .map(|figure| row(report, figure, &candidate, reach));
         rows.collect()
     };
     let mut parts = vec![Part {
@@ -161,9 +163,9 @@ fn part_of(report: &CompareReport<'_>, pair: &ComparedPair) -> PairPart {
 
 /// How far the pictures of a pair reach: over all of its intervals, and at least twice the tolerance.
 fn reach(tolerance: f64, pair: &ComparedPair) -> f64 {
-    let of_endpoints = pair.comparison.endpoints.iter().flat_map(|e| &e.figures);
-    let all = pair.comparison.figures.iter().chain(of_endpoints);
-    let ends = all
+    let ends = pair
+        .comparison
+        .all_figures()
         .filter(|figure| figure.measure != Measure::ErrorRate)
         .flat_map(|figure| [figure.low, figure.high])
         .flatten()
@@ -172,10 +174,10 @@ fn reach(tolerance: f64, pair: &ComparedPair) -> f64 {
     (farthest * 100.0).ceil() / 100.0
 }
 
-fn row(report: &CompareReport<'_>, figure: &Figure, reach: f64) -> Row {
+fn row(report: &CompareReport<'_>, figure: &Figure, candidate: &str, reach: f64) -> Row {
     let doubt = figure
         .doubt
-        .map(|doubt| doubt_words(doubt, figure.measure, report.tolerance));
+        .map(|doubt| doubt_words(doubt, figure.measure, candidate, report.tolerance));
     Row {
         figure: measure_word(figure.measure),
         baseline: value_text(figure.measure, figure.baseline),

@@ -97,7 +97,8 @@ fn a_run_without_thresholds_still_has_the_case_of_the_generator() {
         let mut run = SampleRun::of(&fixture::snapshots(5));
         run.summary.thresholds.clear();
         let reasons = vec!["worker 1 was lost".to_owned()];
-        run.summary.verdict = Verdict { level, reasons };
+        run.summary.verdict.level = level;
+        run.summary.verdict.reasons = reasons;
         let suite = read(&run);
         assert_eq!((suite.tests, suite.failures), (1, usize::from(failed)));
         assert_eq!(property(&suite, "verdict"), words::verdict_word(level));
@@ -144,6 +145,7 @@ fn no_name_can_break_the_file() {
     run.summary.verdict = Verdict {
         level: VerdictLevel::Invalid,
         reasons: vec![hostile.clone()],
+        disturbed: true,
     };
     run.summary.thresholds = vec![ThresholdResult {
         expr: hostile,

@@ -114,6 +114,7 @@ fn a_document_has_two_to_four_pages_whatever_the_run() {
     summary.verdict = Verdict {
         level: VerdictLevel::Invalid,
         reasons: vec![long.clone(); 30],
+        disturbed: true,
     };
     let threshold = ThresholdResult {
         expr: long.clone(),

@@ -146,11 +146,11 @@ impl Table {
 
     /// Why figures are inconclusive, each reason once.
     fn reasons(&mut self, report: &CompareReport<'_>, pair: &ComparedPair) {
-        let of_endpoints = pair.comparison.endpoints.iter().flat_map(|e| &e.figures);
+        let candidate = label(pair.candidate);
         let mut reasons: Vec<String> = Vec::new();
-        for figure in pair.comparison.figures.iter().chain(of_endpoints) {
+        for figure in pair.comparison.all_figures() {
             let Some(doubt) = figure.doubt else { continue };
-            let reason = doubt_words(doubt, figure.measure, report.tolerance);
+            let reason = doubt_words(doubt, figure.measure, &candidate, report.tolerance);
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
