@@ -190,6 +190,12 @@ impl Comparison {
         let of_endpoints = self.endpoints.iter().flat_map(|endpoint| &endpoint.figures);
         self.figures.iter().chain(of_endpoints)
     }
+
+    /// Whether some figures are worse and others better.
+    pub fn is_mixed(&self) -> bool {
+        let any = |answer| self.all_figures().any(|figure| figure.answer == answer);
+        any(Answer::Worse) && any(Answer::Better)
+    }
 }
 
 /// Compares the second run with the first.

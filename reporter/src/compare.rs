@@ -81,12 +81,22 @@ struct JsonRun<'a> {
     requests: u64,
 }
 
+/// A figure that has a word, by its place.
+#[derive(Serialize)]
+struct JsonPlace {
+    /// None for the whole run.
+    endpoint: Option<String>,
+    measure: Measure,
+}
+
 #[derive(Serialize)]
 struct JsonPair<'a> {
     baseline: String,
     candidate: String,
     #[serde(flatten)]
     comparison: &'a Comparison,
+    worse: Vec<JsonPlace>,
+    better: Vec<JsonPlace>,
     plan_differences: &'a [Difference],
     setting_differences: &'a [Difference],
     notes: &'a [String],
@@ -120,6 +130,8 @@ impl CompareReport<'_> {
             baseline: label(0),
             candidate: label(pair.candidate),
             comparison: &pair.comparison,
+            worse: places(&pair.comparison, Answer::Worse),
+            better: places(&pair.comparison, Answer::Better),
             plan_differences: &pair.plan,
             setting_differences: &pair.setting,
             notes: &pair.notes,
@@ -154,6 +166,15 @@ pub(crate) fn answer_word(answer: Answer) -> &'static str {
         Answer::Better => "better",
         Answer::Same => "same",
         Answer::Inconclusive => "inconclusive",
+    }
+}
+
+/// What came out for a pair, in capitals. Where some figures are worse and others better, both are said: the answer is *worse* then, and
+/// would hide the other half.
+pub(crate) fn headline_word(comparison: &Comparison) -> String {
+    match comparison.is_mixed() {
+        true => "WORSE AND BETTER".to_owned(),
+        false => answer_word(comparison.answer).to_uppercase(),
     }
 }
 
@@ -318,6 +339,11 @@ pub(crate) fn story(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
 fn outcome(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
     let tolerance = tolerance_words(Measure::P50, report.tolerance);
     match pair.comparison.answer {
+        Answer::Worse if pair.comparison.is_mixed() => format!(
+            "{} {}",
+            named(&pair.comparison, Answer::Worse),
+            named(&pair.comparison, Answer::Better)
+        ),
         answer @ (Answer::Worse | Answer::Better) => named(&pair.comparison, answer),
         Answer::Same => format!(
             "No figure of the run differs by more than {tolerance} (error rates {}).",
@@ -337,8 +363,8 @@ fn outcome(report: &CompareReport<'_>, pair: &ComparedPair) -> String {
     }
 }
 
-/// The figures that have this answer, those of the whole run first.
-fn named(comparison: &Comparison, answer: Answer) -> String {
+/// The figures that have this answer with their endpoints, those of the whole run first.
+fn with_answer(comparison: &Comparison, answer: Answer) -> Vec<(Option<String>, &Figure)> {
     let of_run = comparison.figures.iter().map(|figure| (None, figure));
     let of_endpoints = comparison.endpoints.iter().flat_map(|endpoint| {
         let name = words::endpoint_label(&endpoint.method, &endpoint.name);
@@ -347,9 +373,25 @@ fn named(comparison: &Comparison, answer: Answer) -> String {
             .iter()
             .map(move |figure| (Some(name.clone()), figure))
     });
-    let all: Vec<String> = of_run
+    of_run
         .chain(of_endpoints)
         .filter(|(_, figure)| figure.answer == answer)
+        .collect()
+}
+
+fn places(comparison: &Comparison, answer: Answer) -> Vec<JsonPlace> {
+    let all = with_answer(comparison, answer).into_iter();
+    all.map(|(endpoint, figure)| JsonPlace {
+        endpoint,
+        measure: figure.measure,
+    })
+    .collect()
+}
+
+/// The figures that have this answer, in a sentence.
+fn named(comparison: &Comparison, answer: Answer) -> String {
+    let all: Vec<String> = with_answer(comparison, answer)
+        .into_iter()
         .map(|(endpoint, figure)| {
             let of = endpoint.map_or(String::new(), |name| format!(" of {name}"));
             format!(

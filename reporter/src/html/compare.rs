@@ -4,7 +4,8 @@
 use super::{STYLE, environment};
 use crate::compare::{
     CompareReport, ComparedPair, answer_word, change_text, difference_words, doubt_words,
-    interval_text, label, measure_word, method_words, story, tolerance_words, value_text,
+    headline_word, interval_text, label, measure_word, method_words, story, tolerance_words,
+    value_text,
 };
 use crate::results::ResultsError;
 use crate::{format, words};
@@ -149,7 +150,7 @@ fn part_of(report: &CompareReport<'_>, pair: &ComparedPair) -> PairPart {
             Answer::Inconclusive => "suspect",
             Answer::Better | Answer::Same => "valid",
         },
-        badge: answer_word(comparison.answer).to_uppercase(),
+        badge: headline_word(comparison),
         story: story(report, pair),
         plan: lines(&pair.plan),
         setting: lines(&pair.setting),
@@ -281,7 +282,8 @@ mod tests {
         assert_eq!(page.matches("<th scope=\"row\">").count(), 2 + 5 + 3 * 4);
         assert_eq!(page.matches("<svg").count(), 4 + 2 + 3);
         for text in [
-            "<span class=\"badge\">WORSE</span>",
+            "<span class=\"badge\">WORSE AND BETTER</span>",
+            "Surely better: p50 of GET home −30.0 %.",
             "+10.3 %",
             "+7.9 to +12.6 %",
             "p99 takes at least 1,000 requests in each run",

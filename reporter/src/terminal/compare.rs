@@ -6,7 +6,7 @@ use super::final_table::wrap;
 use super::is_dumb;
 use crate::compare::{
     CompareReport, ComparedPair, answer_word, change_text, difference_words, doubt_words,
-    interval_text, label, measure_word, method_words, story, value_text,
+    headline_word, interval_text, label, measure_word, method_words, story, value_text,
 };
 use crate::{format, words};
 use loadforge_analysis::{Answer, EndpointComparison, Figure, VerdictLevel};
@@ -88,7 +88,7 @@ impl Table {
     fn pair(&mut self, report: &CompareReport<'_>, pair: &ComparedPair) {
         let candidate = label(pair.candidate);
         let answer = pair.comparison.answer;
-        let word = self.worded(answer, &answer_word(answer).to_uppercase());
+        let word = self.worded(answer, &headline_word(&pair.comparison));
         self.line("");
         self.line(&format!("{candidate} against A: {}", self.sgr.bold(&word)));
         self.paragraph("  ", &story(report, pair));
