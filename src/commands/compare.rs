@@ -171,15 +171,8 @@ fn read_all(dirs: &[PathBuf], force: bool) -> Result<Vec<Read<'_>>, CommandError
     if wrong.is_empty() {
         return Ok(runs);
     }
-    let bad_input = wrong.iter().any(|error| error.exit == Exit::BadInput);
     let texts: Vec<String> = wrong.into_iter().map(|error| error.text).collect();
-    Err(CommandError {
-        exit: match bad_input {
-            true => Exit::BadInput,
-            false => Exit::CouldNotRun,
-        },
-        text: texts.join("\n\n"),
-    })
+    Err(CommandError::bad_input(texts.join("\n\n")))
 }
 
 fn read(dir: &Path, force: bool) -> Result<Read<'_>, CommandError> {
@@ -317,13 +310,16 @@ fn tell_notices(read: &Read<'_>) {
     }
 }
 
-/// A directory that was named and cannot be compared is bad input, unless the system keeps us from reading it.
+/// A directory that was named and cannot be compared is bad input, whatever keeps it from being read.
 fn told(error: &ResultsError) -> CommandError {
-    let text = format!("error: {error}");
-    match error {
-        ResultsError::Read { .. } => CommandError::could_not_run(text),
-        _ => CommandError::bad_input(text),
-    }
+    CommandError::bad_input(match error {
+        ResultsError::Read { .. } => Complaint::new(
+            error.to_string(),
+            "name directories that `loadforge run` made and that you may read, such as results/shop-20261121T093000Z",
+        )
+        .to_string(),
+        _ => format!("error: {error}"),
+    })
 }
 
 #[cfg(test)]

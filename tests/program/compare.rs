@@ -179,7 +179,7 @@ fn directories_that_cannot_be_compared_are_told_and_nothing_is_written() {
     let echo = Echo::start(&[]);
     let (dir, good) = run_of(&echo, &["--users", "1", "--max-requests", "5"]);
     type Damage = fn(&Path);
-    let rows: [(&str, Damage, &str); 8] = [
+    let rows: [(&str, Damage, &str); 9] = [
         (
             "empty",
             |dir| {
@@ -193,6 +193,16 @@ fn directories_that_cannot_be_compared_are_told_and_nothing_is_written() {
             "gone",
             |dir| fs::remove_dir_all(dir).unwrap(),
             "no run.json",
+        ),
+        (
+            "unreadable",
+            |dir| {
+                let run = dir.join("run.json");
+                fs::remove_file(&run)
+                    .and_then(|()| fs::create_dir(&run))
+                    .unwrap();
+            },
+            "= help: name directories that",
         ),
         (
             "killed",
