@@ -3,7 +3,11 @@
 #[path = "fixture/mod.rs"]
 mod fixture;
 
-use loadforge_analysis::{RunFacts, RunFold, RunInfo, RunOutcome, RunSummary, Snapshot, Threshold};
+use loadforge_analysis::{
+    CompareSettings, Difference, MeasuredSeconds, RunFacts, RunFold, RunInfo, RunOutcome,
+    RunSummary, Snapshot, TOLERANCE, Threshold, compare,
+};
+use loadforge_reporter::{CompareReport, ComparedPair, ComparedRun};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
@@ -80,9 +84,70 @@ fn infos() -> Vec<Value> {
         .collect()
 }
 
+/// A run against itself, against a slower one with other endpoints, and against one that is too short.
+fn comparisons() -> Vec<Value> {
+    let info = fixture::run_info();
+    let usual = fixture::snapshots(60);
+    let mut slower = usual.clone();
+    for second in &mut slower {
+        second.endpoints[0].name = "new".to_owned();
+        second.latency.response = Default::default();
+        let done = second.requests.done;
+        (0..done).for_each(|_| second.latency.response.record_ns(900_000_000));
+    }
+    let difference = Difference {
+        what: "load",
+        baseline: "5 users".to_owned(),
+        candidate: "6 users".to_owned(),
+    };
+    let pairs = [
+        (usual.clone(), usual.clone()),
+        (usual.clone(), slower.clone()),
+        (slower, usual[..3].to_vec()),
+    ];
+    let made = pairs.map(|(before, after)| {
+        let seconds = [&before, &after].map(|list| {
+            let mut seconds = MeasuredSeconds::new();
+            list.iter().for_each(|second| seconds.add(second));
+            seconds
+        });
+        let settings = CompareSettings {
+            tolerance: TOLERANCE,
+            same_plan: true,
+            usable: true,
+            disturbed: false,
+            overlook_lag: true,
+            seed: 1,
+        };
+        let pair = ComparedPair {
+            candidate: 1,
+            comparison: compare(&seconds[0], &seconds[1], &settings),
+            plan: vec![difference.clone()],
+            setting: vec![difference.clone()],
+            notes: vec!["a note".to_owned()],
+        };
+        let summaries =
+            [&before, &after].map(|list| summary_of(&info, list, RunOutcome::Completed));
+        let runs = summaries.iter().map(|summary| ComparedRun {
+            dir: Path::new("results/shop"),
+            info: &info,
+            summary,
+        });
+        let report = CompareReport {
+            runs: runs.collect(),
+            pairs: vec![pair],
+            tolerance: TOLERANCE,
+            seed: 1,
+        };
+        serde_json::from_str(&report.json().unwrap()).unwrap()
+    });
+    made.into()
+}
+
 /// Every file with a schema and samples of it.
-fn all() -> [(&'static str, Vec<Value>); 3] {
+fn all() -> [(&'static str, Vec<Value>); 4] {
     [
+        ("compare-1", comparisons()),
         ("summary-1", summaries()),
         ("snapshot-1", lines()),
         ("run-1", infos()),
@@ -143,6 +208,28 @@ fn a_spoilt_summary_is_not_valid() {
         let mut spoilt = whole.clone();
         spoilt.as_object_mut().unwrap().remove(name);
         assert!(!validator.is_valid(&spoilt), "{name}");
+    }
+}
+
+#[test]
+fn a_spoilt_comparison_is_not_valid() {
+    let validator = jsonschema::validator_for(&schema("compare-1")).unwrap();
+    let whole = comparisons().remove(1);
+    assert!(validator.is_valid(&whole));
+    for (path, value) in [
+        ("/schema", json!("loadforge.compare/2")),
+        ("/runs/0/verdict", json!("fine")),
+        ("/pairs/0/answer", json!("slower")),
+        ("/pairs/0/figures/0/low", json!("little")),
+        ("/pairs/0/worse/0/measure", json!("p98")),
+        ("/pairs/0/endpoints/0/figures/0/doubt", json!("some")),
+        ("/pairs/0/blocks/paired", Value::Null),
+    ] {
+        let mut spoilt = whole.clone();
+        *spoilt
+            .pointer_mut(path)
+            .unwrap_or_else(|| panic!("no {path}")) = value;
+        assert!(!validator.is_valid(&spoilt), "{path}");
     }
 }
 
