@@ -235,10 +235,15 @@ fn unit(measure: Measure, change: Option<f64>) -> &'static str {
 /// Percent or points with their sign; what reads as nothing has none.
 fn signed(measure: Measure, change: f64) -> String {
     let percent = change * 100.0;
-    if percent.abs() >= MOST_PERCENT {
+    let size = percent.abs();
+    if size >= MOST_PERCENT {
         return format!("{percent:+.0e}").replace('-', "−");
     }
-    let digits = match (measure, percent.abs()) {
+    if size >= 999.5 {
+        let sign = if percent < 0.0 { '−' } else { '+' };
+        return format!("{sign}{}", format::count(size.round() as u64));
+    }
+    let digits = match (measure, size) {
         (Measure::ErrorRate, size) if size < 9.995 => 2,
         (_, size) if size < 99.95 => 1,
         _ => 0,
@@ -278,7 +283,7 @@ pub(crate) fn doubt_words(
              that one again with CPUs of its own; --force judges it all the same",
             LAG_SHARE * 100.0,
             match measure {
-                Measure::Rps => "a response time, which sets the pace of users,",
+                Measure::Rps => "the mean response time, behind requests/s,",
                 _ => figure,
             }
         ),
@@ -567,6 +572,9 @@ mod tests {
             (Measure::P95, 0.0004, "0.0 %"),
             (Measure::P95, -0.0004, "0.0 %"),
             (Measure::P95, 3.457, "+346 %"),
+            (Measure::P95, 9.994, "+999 %"),
+            (Measure::P95, 25.8, "+2,580 %"),
+            (Measure::Rps, -25.8, "−2,580 %"),
             (Measure::P95, 2e12, "+2e14 %"),
             (Measure::ErrorRate, 0.001, "+0.10 points"),
             (Measure::ErrorRate, -0.25, "−25.0 points"),

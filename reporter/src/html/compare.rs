@@ -1,6 +1,7 @@
 //! The page that shows runs beside each other. Neighbours: `crate::compare` has the words, `mod.rs` the style of all pages.
 //! Invariants: it opens with no network and runs no script; all text passes through the template's escaping.
 
+use super::tables::started_words;
 use super::{STYLE, environment};
 use crate::compare::{
     CompareReport, ComparedPair, answer_word, change_text, difference_words, doubt_words,
@@ -91,7 +92,7 @@ pub fn compare_html(report: &CompareReport<'_>) -> Result<String, ResultsError> 
         .map(|(index, run)| RunRow {
             label: label(index),
             dir: run.dir.display().to_string(),
-            began: run.info.started_at.clone(),
+            began: started_words(&run.info.started_at),
             verdict: words::verdict_word(run.summary.verdict.level),
             reasons: run.summary.verdict.reasons.clone(),
             measured: format::span(run.summary.measured.seconds),
@@ -292,6 +293,20 @@ mod tests {
         ] {
             assert!(page.contains(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_matters_stands_first_and_times_are_those_of_people() {
+        let page = page();
+        let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text}"));
+        assert!(place(">answer</th>") < place(">change</th>"));
+        assert!(place(">verdict</th>") < place(">results</th>"));
+        assert!(
+            page.contains(" UTC</td>") && !page.contains("00Z</td>"),
+            "{page}"
+        );
+        // Two landmarks of one name cannot be told apart.
+        assert_eq!(page.matches("aria-label=\"Runs\"").count(), 1);
     }
 
     #[test]
