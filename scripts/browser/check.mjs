@@ -1,5 +1,6 @@
 // Opens reports in Chromium and looks at them as people would: light, dark, on a telephone, with the keyboard, through axe.
-// Called by `cargo xtask browser`: node check.mjs CHROMIUM REPORT.html… Ends with 1 when something is wrong, all of it told.
+// Called by `cargo xtask browser`: node check.mjs CHROMIUM REPORT.html… [--without-script PAGE.html…] Ends with 1 when something is
+// wrong, all of it told.
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
@@ -15,11 +16,14 @@ const LOOKS = [
   { name: "360 px wide", width: 360, height: 740, theme: "light" },
 ];
 
-const [executablePath, ...reports] = process.argv.slice(2);
+const [executablePath, ...named] = process.argv.slice(2);
+const border = named.includes("--without-script") ? named.indexOf("--without-script") : named.length;
+const reports = named.slice(0, border);
+const plain = named.slice(border + 1);
 const findings = [];
 
 /// Opens a report and hands it to `look`, watching what it says and what it reaches for.
-async function open(browser, report, look, check) {
+async function open(browser, report, look, check, ready = "html.drawn, #no-charts:not([hidden])") {
   const page = await browser.newPage();
   const tell = (what) => findings.push(`${report} (${look.name}): ${what}`);
   page.setDefaultTimeout(PATIENCE_MS);
@@ -34,7 +38,7 @@ async function open(browser, report, look, check) {
     await page.setViewport({ width: look.width, height: look.height });
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: look.theme }]);
     await page.goto(pathToFileURL(report).href);
-    await page.waitForSelector("html.drawn, #no-charts:not([hidden])");
+    await page.waitForSelector(ready);
     await check(page, tell);
   } catch (error) {
     tell(`it could not be looked at: ${error.message}`);
@@ -66,6 +70,32 @@ async function isDrawnWithinItsWidth(page, tell) {
   if (charts === 0) tell("it has no chart");
   if (empty.length > 0) tell(`not drawn: ${empty.join(", ")}`);
   if (over > 0) tell(`it is ${over} px wider than its window`);
+}
+
+/// A comparison is within its width, and its answers are in sight without scrolling to the side.
+async function answersInSight(page, tell) {
+  const { over, answers, hidden } = await page.evaluate(() => {
+    const width = document.documentElement.clientWidth;
+    const cells = [...document.querySelectorAll("td.answer")];
+    return {
+      over: document.documentElement.scrollWidth - width,
+      answers: cells.length,
+      hidden: cells.filter((cell) => cell.getBoundingClientRect().right > width).length,
+    };
+  });
+  if (answers === 0) tell("it has no answer");
+  if (over > 0) tell(`it is ${over} px wider than its window`);
+  if (hidden > 0) tell(`${hidden} of ${answers} answers are out of sight`);
+}
+
+/// A frame within a frame looks like a slip.
+async function framesStandAlone(page, tell) {
+  const nested = await page.evaluate(() => {
+    const isFrame = (part) => parseFloat(getComputedStyle(part).borderLeftWidth) > 0 && parseFloat(getComputedStyle(part).borderTopLeftRadius) > 4;
+    const frames = [...document.querySelectorAll("main *")].filter((part) => part.matches("figure, .scroll, .verdict, .card") && isFrame(part));
+    return frames.filter((inner) => frames.some((outer) => outer !== inner && outer.contains(inner))).length;
+  });
+  if (nested > 0) tell(`${nested} frames stand in one another`);
 }
 
 /// A table is filtered by what is typed, the count is told, and paper has all rows.
@@ -141,9 +171,16 @@ try {
       for (const check of [filters, sorts, explains, switchesTheme]) await check(page, tell);
     });
   }
+  for (const page of plain) {
+    for (const look of LOOKS) {
+      await open(browser, page, look, async (page, tell) => {
+        for (const check of [answersInSight, framesStandAlone, hasNoViolations]) await check(page, tell);
+      }, "main");
+    }
+  }
 } finally {
   await browser.close();
 }
 for (const finding of findings) console.log(finding);
-console.log(`${reports.length} reports, each in ${LOOKS.length} looks and by hand: ${findings.length} findings`);
+console.log(`${reports.length} reports, each in ${LOOKS.length} looks and by hand, ${plain.length} comparison in the same looks: ${findings.length} findings`);
 process.exitCode = findings.length > 0 ? 1 : 0;

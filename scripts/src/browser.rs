@@ -1,4 +1,4 @@
-//! `cargo xtask browser`: reports in Chromium, as people meet them: drawn, within a telephone's width, with the keyboard, through
+//! `cargo xtask browser`: reports and a comparison in Chromium, as people meet them: drawn, within a telephone's width, with the keyboard, through
 //! axe. Neighbours: `scripts/browser/check.mjs` looks, npm brings what it needs into `target/browser`. Invariant: where npm, node
 //! or Chromium is missing the check is skipped with that reason, never passed.
 
@@ -65,9 +65,14 @@ pub(crate) fn run(root: &Path) -> Result<End, String> {
         return Ok(End::Skipped(why));
     }
     let reports = make_reports(root, &place)?;
+    let comparison = make_comparison(root, &place, &reports)?;
     let mut command = Command::new("node");
     command.arg(place.join("check.mjs")).arg(chromium);
-    match command.args(reports).status() {
+    command
+        .args(reports)
+        .arg("--without-script")
+        .arg(comparison);
+    match command.status() {
         Ok(status) if status.success() => Ok(End::Passed),
         Ok(_) => Err("the reports are not as they should be: see above".to_owned()),
         Err(error) => Err(format!("node could not be started: {error}")),
@@ -107,6 +112,25 @@ fn make_reports(root: &Path, place: &Path) -> Result<Vec<PathBuf>, String> {
     command.env_remove("GITHUB_STEP_SUMMARY");
     reports.push(report_of(&mut command, &parent)?);
     Ok(reports)
+}
+
+/// The page of a comparison: of all these runs with the first, whether they can be compared or not.
+fn make_comparison(root: &Path, place: &Path, reports: &[PathBuf]) -> Result<PathBuf, String> {
+    let page = place.join("compare.html");
+    let mut command = programs::cargo(root, &["run", "--quiet", "--bin", "loadforge", "--"]);
+    command.arg("compare");
+    command.args(reports.iter().filter_map(|report| report.parent()));
+    command.args(["--force", "--output"]).arg(&page);
+    let output = command
+        .output()
+        .map_err(|error| format!("cargo could not be started: {error}"))?;
+    match output.status.success() {
+        true => Ok(page),
+        false => Err(format!(
+            "the runs could not be compared: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )),
+    }
 }
 
 /// Runs what makes one results directory in `parent`, and gives back the report in it.
