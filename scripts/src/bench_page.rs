@@ -149,6 +149,8 @@ fn run_with_page(command: &mut Command, options: &Options) -> Result<f64, String
         .map(|_| viewer(&run.url).map(|stream| thread::spawn(move || read_all(stream))))
         .collect();
     let viewers = viewers?;
+    // A thread takes its name when it first runs.
+    thread::sleep(Duration::from_millis(200));
     // Until just before its end, when the thread is still there to be asked.
     let watched = Duration::from_secs(u64::from(options.seconds)).mul_f64(0.8);
     let before = page_cpu(run.pid())?;
