@@ -22,7 +22,7 @@ use crate::{
 };
 use generator::{GeneratorFold, WorkerFold};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
-use onset::{LoadLevel, OnsetFold};
+use onset::{LoadLevel, OnsetFold, has_own_load};
 use peak::PeakFold;
 use phases::{MeasuredFold, PhaseFold};
 use std::collections::BTreeMap;
@@ -62,6 +62,8 @@ pub struct RunFold {
     is_open: bool,
     /// Most that was asked for in any second so far.
     asked: Asked,
+    /// The load of the last measured second that had one of its own.
+    last_load: Option<LoadLevel>,
     peak: PeakFold,
     onset: OnsetFold,
     generator: GeneratorFold,
@@ -176,10 +178,19 @@ impl RunFold {
     fn add_load(&mut self, snapshot: &Snapshot) {
         if snapshot.users.target_rate > 0.0 && !self.is_open {
             self.is_open = true;
+            self.last_load = None;
             self.peak.clear();
             self.onset.clear();
         }
-        let load = LoadLevel::of(snapshot, self.is_open);
+        let own = LoadLevel::of(snapshot, self.is_open);
+        let load = match self.last_load {
+            // What is answered while the run drains was asked for before.
+            Some(last) if !has_own_load(snapshot) => last,
+            _ => own,
+        };
+        if has_own_load(snapshot) {
+            self.last_load = Some(own);
+        }
         self.peak.add(snapshot, load);
         self.onset.add(snapshot, load);
     }
@@ -241,7 +252,7 @@ impl RunFold {
             measured,
             errors: self.error_list(),
             status: self.status.clone(),
-            peak: self.peak.summary(),
+            peak: self.peak.summary(&self.phases, self.is_open),
             onset: self.onset.summary(),
             users: UserPeaks {
                 peak: self.peak_users,

@@ -225,9 +225,13 @@ pub struct PhaseSummary {
     pub lag_ms: Percentiles,
 }
 
-/// The measured seconds of the highest load: those within 2.5 % of it, and some up to 5 % below.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The highest load: the measured phase that held it, if one did, else the measured seconds within 2.5 % of it, and some up to
+/// 5 % below.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PeakSummary {
+    /// The phase that held it, whose row in `phases` has the same figures; empty where no phase held one load.
+    #[serde(default)]
+    pub phase: String,
     /// Most users at work.
     pub users: u64,
     /// Most arrivals a second that the plan asked for; 0 in the closed model.
@@ -240,6 +244,9 @@ pub struct PeakSummary {
     pub failed: u64,
     /// Response time in ms.
     pub response_ms: Percentiles,
+    /// Lag in ms; all 0 in summaries of earlier versions.
+    #[serde(default)]
+    pub lag_ms: Percentiles,
 }
 
 /// When errors began to stay: from here on more than 1 % of the requests failed, for as long as the load was not lower.

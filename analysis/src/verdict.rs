@@ -2,7 +2,7 @@
 //! `docs/accuracy.md` has the same table with the reasons behind each bound.
 //! Invariant: the verdict speaks of the generator, never of the target: a slow or failing target is a VALID result.
 
-use crate::{LoadModel, RunOutcome, RunSummary, Verdict, VerdictLevel};
+use crate::{LoadModel, Percentiles, RunOutcome, RunSummary, Verdict, VerdictLevel};
 
 /// CPU in percent of one CPU, spinning left out, from which a worker counts as busy: above it, a request that
 /// becomes due is likely to find the worker at work on another one (M/M/1 at 90 %: nine in the queue on average).
@@ -269,19 +269,48 @@ fn busy_workers(summary: &RunSummary, facts: &JudgeFacts) -> Vec<String> {
         .collect()
 }
 
-fn lag(summary: &RunSummary) -> Reason {
-    // A quantile with ten requests above it.
-    let (quantile, lag, response) = match summary.measured.done {
-        LAG_REQUESTS.. => ("p99", summary.lag_ms.p99, summary.response_ms.p99),
-        200.. => ("p95", summary.lag_ms.p95, summary.response_ms.p95),
-        100.. => ("p90", summary.lag_ms.p90, summary.response_ms.p90),
+/// A figure's words: which quantile, of the lag, of the response time.
+type Quantiles = (&'static str, f64, f64);
+
+/// The quantiles by which lag is judged that made requests leave late; none when it did not. Each has ten requests above it.
+fn late(done: u64, lag: &Percentiles, response: &Percentiles) -> Option<Quantiles> {
+    let judged = match done {
+        LAG_REQUESTS.. => ("p99", lag.p99, response.p99),
+        200.. => ("p95", lag.p95, response.p95),
+        100.. => ("p90", lag.p90, response.p90),
         _ => return None,
     };
-    if lag <= LAG_FLOOR_MS || lag <= response * LAG_SHARE {
-        return None;
-    }
+    let (_, lag, response) = judged;
+    (lag > LAG_FLOOR_MS && lag > response * LAG_SHARE).then_some(judged)
+}
+
+/// Over the whole run, or where that is calm, at the highest load, of which the report speaks first.
+fn lag(summary: &RunSummary) -> Reason {
+    let whole = late(summary.measured.done, &summary.lag_ms, &summary.response_ms);
+    let at_peak = || {
+        let peak = summary.peak.as_ref()?;
+        let found = late(peak.done, &peak.lag_ms, &peak.response_ms)?;
+        let place = match peak.phase.as_str() {
+            "" => " at the highest load".to_owned(),
+            phase => format!(" in the phase {phase:?}"),
+        };
+        Some((found, place))
+    };
+    let ((quantile, lag, response), place) =
+        whole.map(|found| (found, String::new())).or_else(at_peak)?;
+    let remedy = late_remedy(summary);
+    suspect(format!(
+        "requests left late{place}: {quantile} of the lag is {lag:.3} ms, {:.0} % of the response time's {quantile} of \
+         {response:.3} ms (at most {:.0} %); it needs {remedy}",
+        lag / response * 100.0,
+        LAG_SHARE * 100.0
+    ))
+}
+
+/// What would let requests leave in time.
+fn late_remedy(summary: &RunSummary) -> String {
     let paused = summary.generator.paused_share(summary.measured.seconds);
-    let remedy = if paused >= PAUSED_SHARE {
+    if paused >= PAUSED_SHARE {
         format!(
             "a quieter machine: for {:.1} % of the time that workers spun, something else had their CPU ({:.1} ms)",
             paused * 100.0,
@@ -298,13 +327,7 @@ fn lag(summary: &RunSummary) -> Reason {
             LoadModel::Open | LoadModel::Closed => "more workers or CPUs of their own",
         }
         .to_owned()
-    };
-    suspect(format!(
-        "requests left late: {quantile} of the lag is {lag:.3} ms, {:.0} % of the response time's {quantile} of \
-         {response:.3} ms (at most {:.0} %); it needs {remedy}",
-        lag / response * 100.0,
-        LAG_SHARE * 100.0
-    ))
+    }
 }
 
 fn steal(summary: &RunSummary) -> Reason {

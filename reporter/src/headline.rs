@@ -72,12 +72,11 @@ fn findings(summary: &RunSummary) -> String {
     // A summary of an earlier version has no peak: the whole run stands for it.
     let Some(peak) = summary.peak.as_ref().filter(|peak| peak.done > 0) else {
         let whole = PeakSummary {
-            users: 0,
-            rate_per_s: 0.0,
             seconds: summary.measured.seconds,
             done: summary.measured.done,
             failed: summary.measured.failed,
             response_ms: summary.response_ms,
+            ..PeakSummary::default()
         };
         return format!("{}{}", outcome_at(&whole), errors(summary, &whole));
     };
@@ -190,6 +189,7 @@ mod tests {
                 max: 900.0,
                 ..Percentiles::default()
             },
+            ..PeakSummary::default()
         });
         summary
     }

@@ -2,7 +2,7 @@
 //! second, `peak.rs` takes the same load. Invariants: a burst that passes while the load stays is no onset; errors that end
 //! because the load falls still are; memory does not grow.
 
-use crate::{OnsetSummary, Snapshot};
+use crate::{OnsetSummary, Phase, Snapshot};
 
 /// Share of failed requests above which a stretch is bad.
 const BAD_SHARE: f64 = 0.01;
@@ -26,6 +26,20 @@ pub(super) struct LoadLevel {
     pub(super) rate_per_s: f64,
     /// Whether the load is the rate, and not the users.
     pub(super) is_open: bool,
+}
+
+/// Length in seconds from which on a window has a load of its own: of a shorter one most requests were asked for before it.
+const OWN_LOAD_S: f64 = 0.5;
+
+/// Whether a window holds the answers of a load that was over before it began: a drain in which little was asked for.
+pub(super) fn is_aftermath(snapshot: &Snapshot) -> bool {
+    let requests = &snapshot.requests;
+    snapshot.phase == Phase::Draining && requests.offered < requests.done.div_ceil(2)
+}
+
+/// Whether a window was long enough, and loaded enough, for its load to be what its answers are about.
+pub(super) fn has_own_load(snapshot: &Snapshot) -> bool {
+    snapshot.length_s >= OWN_LOAD_S && !is_aftermath(snapshot)
 }
 
 impl LoadLevel {
@@ -93,7 +107,9 @@ impl OnsetFold {
             let least = stretch.least_load.unwrap_or(f64::INFINITY);
             stretch.least_load = Some(least.min(load.size()));
         }
-        if stretch.first_bad.is_none() && is_bad(done, failed) {
+        // Errors of a drain were asked for before it: they count, and have no moment of their own but in a run that is all drain.
+        let has_moment = has_own_load(snapshot) || self.judged == 0;
+        if has_moment && stretch.first_bad.is_none() && is_bad(done, failed) {
             let at_s = ((snapshot.at_s - snapshot.length_s) * 1e3).round().max(0.0) / 1e3;
             stretch.first_bad = Some(OnsetAt { at_s, load });
         }

@@ -1,6 +1,8 @@
 //! The parts of a run: what counts, and each phase of the plan by itself. Neighbours: `fold.rs` feeds them with each
-//! second. Invariant: a second belongs to the phase that its snapshot names, whole; memory is bounded by `MAX_PHASES`.
+//! second. Invariant: a second belongs to the phase that its snapshot names, whole, but for a drain in which a phase would begin
+//! that was never put on: its answers are of the phase before; memory is bounded by `MAX_PHASES`.
 
+use super::onset::{LoadLevel, is_aftermath};
 use crate::{
     MeasuredSummary, OTHER_ENDPOINT, PhaseSummary, RunHistograms, Snapshot, Totals,
     window::{per_second, share},
@@ -10,6 +12,12 @@ use loadforge_scenarios::PhaseRole;
 /// Most phases with figures of their own; later ones are counted together with the last of them. Each has three
 /// histograms, some 200 KB at latencies of a second.
 const MAX_PHASES: usize = 200;
+
+/// Most that a step's load may differ from second to second.
+const SAME_LOAD: f64 = 0.975;
+
+/// Least seconds under load that make a step.
+const STEP_S: f64 = 0.95;
 
 /// What the measured seconds have in common.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,6 +80,28 @@ pub(super) struct PhaseFold {
     done: u64,
     failed: u64,
     histograms: RunHistograms,
+    loads: Loads,
+}
+
+/// A measured phase that holds one load.
+pub(super) struct Step {
+    /// The load.
+    pub(super) load: LoadLevel,
+    /// How long it lasted.
+    pub(super) seconds: f64,
+    /// What came of it.
+    pub(super) figures: PhaseSummary,
+}
+
+/// The loads of a phase's seconds. Its first and its last are taken on trust: users begin in the one, and may already be those
+/// of the next phase in the other.
+#[derive(Clone, Debug, Default)]
+struct Loads {
+    seconds: f64,
+    first: Option<LoadLevel>,
+    newest: Option<LoadLevel>,
+    /// Between the first and the newest: the least, and the greatest.
+    between: Option<(LoadLevel, LoadLevel)>,
 }
 
 /// Adds the next second to its phase, which is the last one or a new one; none when the plan has no phases.
@@ -81,7 +111,11 @@ pub(super) fn add(phases: &mut Vec<PhaseFold>, snapshot: &Snapshot, before: &Tot
         return;
     }
     let same = |last: &PhaseFold| last.name == asked.name && last.role == asked.role;
-    if !phases.last().is_some_and(same) {
+    let goes_on = |last: &PhaseFold| last.role == asked.role && is_aftermath(snapshot);
+    if !phases
+        .last()
+        .is_some_and(|last| same(last) || goes_on(last))
+    {
         if phases.len() < MAX_PHASES {
             phases.push(PhaseFold {
                 name: asked.name.clone(),
@@ -109,6 +143,19 @@ impl PhaseFold {
         self.histograms.response.add(&snapshot.latency.response);
         self.histograms.service.add(&snapshot.latency.service);
         self.histograms.lag.add(&snapshot.latency.lag);
+        if !is_aftermath(snapshot) {
+            self.loads.add(snapshot);
+        }
+    }
+
+    /// The phase as a step of the load, if it is measured and holds one load for a second at least.
+    pub(super) fn step(&self, is_open: bool) -> Option<Step> {
+        let load = self.loads.held(is_open)?;
+        (self.role == PhaseRole::Measured).then(|| Step {
+            load,
+            seconds: self.loads.seconds,
+            figures: self.summary(),
+        })
     }
 
     pub(super) fn summary(&self) -> PhaseSummary {
@@ -128,6 +175,41 @@ impl PhaseFold {
             service_ms: self.histograms.service.percentiles(),
             lag_ms: self.histograms.lag.percentiles(),
         }
+    }
+}
+
+impl Loads {
+    fn add(&mut self, snapshot: &Snapshot) {
+        self.seconds += snapshot.length_s;
+        let load = LoadLevel::of(snapshot, snapshot.users.target_rate > 0.0);
+        if self.first.is_none() {
+            self.first = Some(load);
+            return;
+        }
+        if let Some(inner) = self.newest.replace(load) {
+            let (least, greatest) = self.between.unwrap_or((inner, inner));
+            let is_less = inner.size() < least.size();
+            let is_more = inner.size() > greatest.size();
+            self.between = Some((
+                if is_less { inner } else { least },
+                if is_more { inner } else { greatest },
+            ));
+        }
+    }
+
+    /// The load that was held in all seconds; none when it changed, or lasted less than a second.
+    fn held(&self, is_open: bool) -> Option<LoadLevel> {
+        if self.seconds < STEP_S {
+            return None;
+        }
+        let as_asked = |load: LoadLevel| LoadLevel { is_open, ..load };
+        let Some((least, greatest)) = self.between else {
+            // Of two seconds the second may see the next phase, the first cannot.
+            return self.first.map(as_asked);
+        };
+        let (least, greatest) = (as_asked(least), as_asked(greatest));
+        let is_held = least.size() > 0.0 && least.size() >= greatest.size() * SAME_LOAD;
+        is_held.then_some(greatest)
     }
 }
 
