@@ -130,6 +130,36 @@ pub enum ResultsError {
         /// What is wrong.
         reason: String,
     },
+    /// A file that is not made of lines does not hold what it should.
+    #[error("{} at byte {offset} cannot be understood: {reason}; the file was changed or damaged: restore it from a copy", path.display())]
+    MalformedAt {
+        /// The file.
+        path: PathBuf,
+        /// Bytes before the place.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of requests has a layout that this version does not know.
+    #[error("{} has version {found} of its layout, this version reads {expected}: a newer loadforge wrote it; use that one, or a newer one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: u8,
+        /// The version this program knows.
+        expected: u8,
+    },
+    /// The header of a file of requests is that of another version.
+    #[error("the header of {} has the schema \"{found}\", this version reads \"{expected}\"; use the version of loadforge that wrote it, or a newer one", path.display())]
+    Header {
+        /// The file.
+        path: PathBuf,
+        /// The schema found.
+        found: String,
+        /// The schema this version knows.
+        expected: &'static str,
+    },
     /// The run was cut off before its first second was over.
     #[error("{} holds no complete second: the run ended before its first second was over, so there is nothing to report; run it again", path.display())]
     Empty {

@@ -33,6 +33,10 @@ pub const REQUESTS_SCHEMA: &str = "loadforge.requests/1";
 const MAGIC: &[u8; 8] = b"LFREQS\0\x01";
 /// Longest piece that is read: a batch of the engine takes 64 KB. More is damage, and must not take the memory.
 const MAX_PIECE: u32 = 16 * 1024 * 1024;
+/// The version of the layout, which ends the first eight bytes.
+const VERSION: u8 = MAGIC[7];
+/// Longest time of a run, in ns: what lies beyond it is damage.
+const LONGEST_NS: u64 = 10 * 366 * 24 * 3_600 * 1_000_000_000;
 /// Room of the buffer before the file.
 const BUFFER: usize = 256 * 1024;
 
@@ -248,6 +252,31 @@ impl<'a> StoredRecord<'a> {
         sent.then_some(self.record.sent_ns)
     }
 
+    /// What cannot be in a record that a worker made; none when all of it can.
+    fn damage(&self) -> Option<String> {
+        let record = self.record;
+        let (begun, done) = (record.intended_ns, record.done_ns);
+        let code =
+            |what: &str, code: u8| Some(format!("a record of no {what} that there is ({code})"));
+        if self.kind.is_empty() {
+            return code("kind", record.kind);
+        }
+        if self.method.is_empty() && record.method != 0 {
+            return code("method", record.method);
+        }
+        if self.error.is_empty() && record.error != 0 {
+            return code("error", record.error);
+        }
+        let latest = begun.max(done).max(self.sent_ns().unwrap_or(0));
+        if latest > LONGEST_NS {
+            return Some(format!("a record at {latest} ns, longer than any run"));
+        }
+        let is_timed = self.is(RecordKind::Request) || self.is(RecordKind::Group);
+        let is_upside_down = begun > done || self.sent_ns().is_some_and(|sent| sent > done);
+        (is_timed && is_upside_down)
+            .then(|| format!("a record that was over at {done} ns, before it was due or sent"))
+    }
+
     /// Bytes received; nothing where the field means something else.
     pub fn bytes_in(&self) -> Option<u32> {
         (!self.is(RecordKind::NotSent)).then_some(self.record.bytes_in)
@@ -286,6 +315,8 @@ pub struct Requests {
     names: HashMap<(u16, u8, u8, u32), String>,
     left_out: u64,
     is_whole: bool,
+    /// Bytes read so far.
+    at: u64,
 }
 
 impl Requests {
@@ -319,6 +350,7 @@ impl Requests {
             names: HashMap::new(),
             left_out: 0,
             is_whole: false,
+            at: 0,
         };
         requests.read_header()?;
         Ok(requests)
@@ -327,6 +359,13 @@ impl Requests {
     fn read_header(&mut self) -> Result<(), ResultsError> {
         let mut begin = [0; 12];
         self.exactly(&mut begin, "it is shorter than its header")?;
+        if begin[..7] == MAGIC[..7] && begin[7] > VERSION {
+            return Err(ResultsError::Newer {
+                path: self.path.clone(),
+                found: begin[7],
+                expected: VERSION,
+            });
+        }
         if &begin[..8] != MAGIC {
             return Err(self.malformed("it does not begin as a file of requests does"));
         }
@@ -339,9 +378,8 @@ impl Requests {
         let header: Header = serde_json::from_slice(&json)
             .map_err(|error| self.malformed(&format!("its header: {error}")))?;
         if header.schema != REQUESTS_SCHEMA || header.record_bytes as usize != RECORD_BYTES {
-            return Err(ResultsError::Schema {
+            return Err(ResultsError::Header {
                 path: self.path.clone(),
-                line: 1,
                 found: header.schema,
                 expected: REQUESTS_SCHEMA,
             });
@@ -372,12 +410,17 @@ impl Requests {
                         continue;
                     };
                     let worker = u16::from_le_bytes(*worker);
+                    let begin = self.at - (content.len() - 2) as u64;
                     let (records, _) = records.as_chunks::<RECORD_BYTES>();
-                    for bytes in records {
+                    for (at, bytes) in (begin..).step_by(RECORD_BYTES).zip(records) {
                         let record = RequestRecord::from_bytes(bytes);
                         let key = (worker, record.kind, record.scenario, record.name);
                         let name = self.names.get(&key).map_or("", String::as_str);
-                        each(StoredRecord::new(worker, name, &record))?;
+                        let stored = StoredRecord::new(worker, name, &record);
+                        if let Some(reason) = stored.damage() {
+                            return Err(self.malformed_at(at, reason).into());
+                        }
+                        each(stored)?;
                     }
                 }
                 b'L' => {
@@ -427,7 +470,10 @@ impl Requests {
     fn up_to(&mut self, length: u32, into: &mut Vec<u8>) -> Result<(), ResultsError> {
         let read = self.file.by_ref().take(u64::from(length)).read_to_end(into);
         match read {
-            Ok(_) => Ok(()),
+            Ok(count) => {
+                self.at += count as u64;
+                Ok(())
+            }
             Err(source) => Err(ResultsError::Read {
                 path: self.path.clone(),
                 source,
@@ -437,7 +483,10 @@ impl Requests {
 
     fn exactly(&mut self, into: &mut [u8], why: &str) -> Result<(), ResultsError> {
         match self.file.read_exact(into) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.at += into.len() as u64;
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.malformed(why)),
             Err(source) => Err(ResultsError::Read {
                 path: self.path.clone(),
@@ -446,11 +495,16 @@ impl Requests {
         }
     }
 
+    /// Damage in what has been read last.
     fn malformed(&self, reason: &str) -> ResultsError {
-        ResultsError::Malformed {
+        self.malformed_at(self.at, reason.to_owned())
+    }
+
+    fn malformed_at(&self, offset: u64, reason: String) -> ResultsError {
+        ResultsError::MalformedAt {
             path: self.path.clone(),
-            line: 1,
-            reason: reason.to_owned(),
+            offset,
+            reason,
         }
     }
 }

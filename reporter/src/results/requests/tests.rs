@@ -7,6 +7,7 @@ use tempfile::TempDir;
 fn record(number: u32) -> RequestRecord {
     RequestRecord {
         intended_ns: u64::from(number),
+        done_ns: 100,
         user: number,
         name: number % 2,
         kind: 1,
@@ -116,6 +117,45 @@ fn what_is_no_file_of_requests_is_refused_with_the_reason() {
         let said = error(dir.path());
         assert!(said.contains(reason), "{reason}: {said}");
     }
+}
+
+#[test]
+fn damage_within_records_is_told_with_its_place() {
+    let dir = TempDir::new().unwrap();
+    let bytes = written(dir.path(), true);
+    // A piece of four records and a worker, 258 bytes in all.
+    let piece = bytes.windows(5).position(|part| part == b"R\x02\x01\0\0");
+    let record = piece.unwrap() + 7;
+    for (offset, with, reason) in [
+        (0, [0xff; 64].as_slice(), "no kind that there is (255)"),
+        (60, &[200], "no method that there is (200)"),
+        (61, &[200], "no error that there is (200)"),
+        (16, &[0; 8], "before it was due or sent"),
+        (16, &[0xff; 8], "longer than any run"),
+    ] {
+        // Its second record.
+        let at = record + 64 + offset;
+        let mut spoilt = bytes.clone();
+        spoilt[at..at + with.len()].copy_from_slice(with);
+        fs::write(dir.path().join(REQUESTS_FILE), spoilt).unwrap();
+        let said = read(dir.path()).expect_err(reason).to_string();
+        assert!(said.contains(reason), "{reason}: {said}");
+        assert!(
+            said.contains(&format!("at byte {} ", record + 64)),
+            "{said}"
+        );
+        assert!(!said.contains("line"), "{said}");
+    }
+}
+
+#[test]
+fn a_newer_layout_is_told_as_such() {
+    let dir = TempDir::new().unwrap();
+    let mut bytes = written(dir.path(), true);
+    bytes[7] = 2;
+    fs::write(dir.path().join(REQUESTS_FILE), bytes).unwrap();
+    let said = read(dir.path()).expect_err("it is refused").to_string();
+    assert!(said.contains("a newer loadforge wrote it"), "{said}");
 }
 
 #[test]
