@@ -14,7 +14,7 @@ use loadforge_scenarios::{
     Demand, DocumentScenario, Origin, RustScenario, Scenario, Scheme, SingleRequest,
     document::{
         self, Document, Loaded, Problems, SideBySide, SidePart, Target, ThresholdText,
-        endpoint_beside, unknown_endpoint,
+        endpoint_beside,
     },
     rust_scenario::{BaseUrlError, Offered, OutlineTarget},
 };
@@ -261,6 +261,15 @@ impl Aim {
         self.parts.iter().any(is_open)
     }
 
+    /// Whether a request may have a check; scenarios written in Rust keep theirs to themselves.
+    pub fn may_check(&self) -> bool {
+        self.parts.iter().any(|part| match &part.users_do {
+            UsersDo::Document(document) => document.has_checks(),
+            UsersDo::Single(_) => false,
+            UsersDo::Rust(_) => true,
+        })
+    }
+
     /// What the user should know about how the load was divided.
     pub fn notes_on(&self, load: &Load) -> Vec<String> {
         let without = load.demands.iter().filter(
@@ -459,16 +468,6 @@ fn thresholds_of(texts: Vec<ThresholdText>, beside: Option<&str>) -> Vec<Thresho
             .expect("the expression was found good when the file was read")
     };
     texts.into_iter().map(parse).collect()
-}
-
-/// What is wrong, and what to do, when a threshold speaks of an endpoint that the scenario does not have.
-pub fn missing_endpoint(threshold: &Threshold, endpoints: &[String]) -> Option<(String, String)> {
-    let wanted = threshold.endpoint()?;
-    let remedy = unknown_endpoint(wanted, endpoints)?;
-    Some((
-        format!("threshold \"{threshold}\": no request is named {wanted:?}"),
-        remedy,
-    ))
 }
 
 /// What is wrong when what was typed names no scenario file.

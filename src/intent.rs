@@ -3,7 +3,7 @@
 //! something impossible has been told everything at once.
 
 use crate::{
-    aim::{Aim, AimError, FILE_DURATION, missing_endpoint},
+    aim::{Aim, AimError, FILE_DURATION},
     amounts,
     args::{FormatWord, RunArgs, TransportWord, WireWord},
     complaint::{CommandError, Complaint},
@@ -15,7 +15,7 @@ use crate::{
     permission::Permission,
     program::Program,
     resolve::Override,
-    sources,
+    sources, thresholds,
 };
 use loadforge_analysis::Threshold;
 use loadforge_engine::{TransportChoice, WireChoice};
@@ -152,7 +152,18 @@ impl Intent {
             here.allow.as_deref(),
             &mut told.complaints,
         );
-        let thresholds = typed_thresholds(args, aim.as_ref(), &mut told);
+        let mut thresholds = thresholds::typed(args, aim.as_ref(), &mut told);
+        if let Some(aim) = &aim {
+            // Of a load that is wrong itself nothing can be said.
+            let is_load_good = told.complaints.is_empty();
+            thresholds = aim.thresholds.iter().cloned().chain(thresholds).collect();
+            let of_nothing = |threshold| thresholds::of_nothing(threshold, aim, &load);
+            let found: Vec<Complaint> = match is_load_good {
+                true => thresholds.iter().filter_map(of_nothing).collect(),
+                false => Vec::new(),
+            };
+            told.complaints.extend(found);
+        }
         let output = output(args, &mut told);
         let live = live(args, &mut told);
         let timeout = told.read(&args.timeout, |text| {
@@ -169,7 +180,7 @@ impl Intent {
             source: mask_query(if typed.is_empty() { &aim.name } else { typed }),
             load,
             allow_invalid: args.allow_invalid,
-            thresholds: aim.thresholds.iter().cloned().chain(thresholds).collect(),
+            thresholds,
             time_limit: timeout.or(aim.time_limit).unwrap_or(TIME_LIMIT),
             graceful_stop: graceful_stop.unwrap_or(GRACEFUL_STOP),
             seed: seed.or(aim.seed).unwrap_or(here.seed),
@@ -199,12 +210,13 @@ impl Intent {
 
 /// Everything wrong that has been found so far.
 #[derive(Default)]
-struct Told {
+pub struct Told {
     /// What is wrong with the file comes first: it is the longer text.
     file: Option<Problems>,
     /// What is wrong with the name of the file, or the URL.
     scenario: Option<Complaint>,
-    complaints: Vec<Complaint>,
+    /// What is wrong with flags and what they mean together.
+    pub complaints: Vec<Complaint>,
     /// Where those complaints belong that are about a config file.
     places: Places,
 }
@@ -221,7 +233,7 @@ impl Told {
     }
 
     /// Reads a flag if it was typed; what is wrong with it is kept.
-    fn read<T>(
+    pub fn read<T>(
         &mut self,
         typed: &Option<String>,
         read: impl FnOnce(&str) -> Result<T, Complaint>,
@@ -285,32 +297,6 @@ fn overrides(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Override
         &mask,
         &mut told.complaints,
     )
-}
-
-fn typed_thresholds(args: &RunArgs, aim: Option<&Aim>, told: &mut Told) -> Vec<Threshold> {
-    let mut thresholds = Vec::new();
-    for text in &args.threshold {
-        match Threshold::parse(text, None) {
-            Ok(threshold) => {
-                let known = aim.filter(|aim| !aim.names_are_open());
-                let missing = known.and_then(|aim| missing_endpoint(&threshold, &aim.endpoints()));
-                told.complaints
-                    .extend(missing.map(|(message, remedy)| Complaint::new(message, remedy)));
-                thresholds.push(threshold);
-            }
-            Err(error) => told.complaints.push(Complaint::new(
-                error.to_string(),
-                "quote the expression, such as --threshold 'p99<500ms'; docs/scenarios.md lists all that can be said",
-            )),
-        }
-    }
-    let most = told.read(&args.fail_on_error_rate, |text| {
-        amounts::share("--fail-on-error-rate", text)
-    });
-    thresholds.extend(most.map(|share| {
-        Threshold::error_rate_at_most(share).expect("the share has been checked to be from 0 to 1")
-    }));
-    thresholds
 }
 
 fn output(args: &RunArgs, told: &mut Told) -> Output {

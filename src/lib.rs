@@ -33,6 +33,7 @@ mod saved_runs;
 mod selftest;
 mod sources;
 mod target;
+mod thresholds;
 mod watch;
 
 pub mod prelude;

@@ -390,8 +390,14 @@ impl GeneratorSummary {
 pub struct ThresholdResult {
     /// As it was written, the endpoint included.
     pub expr: String,
-    /// What was measured, in the threshold's own unit; `None` when there was no sample.
+    /// What was measured, in the threshold's own unit, to twelve digits; `None` when there was no sample.
     pub actual: Option<f64>,
+    /// The unit of `actual`: `us`, `ms`, `s`, `percent`, `fraction` or `per_second`; empty in summaries of earlier versions.
+    #[serde(default)]
+    pub unit: String,
+    /// Arrivals not sent that are in `actual`, as failed ones are.
+    #[serde(default)]
+    pub not_sent: u64,
     /// Whether it held; without a sample it did not.
     pub passed: bool,
     /// When it first broke, in seconds since the start of the run: the end of the first window that did not hold; of a threshold on
@@ -415,6 +421,9 @@ pub struct WindowsResult {
     pub judged: u64,
     /// Of these, how many did not hold.
     pub broken: u64,
+    /// Whether less was measured than a window takes: it was then held against all of it, as one window.
+    #[serde(default)]
+    pub is_cut: bool,
 }
 
 /// A run's whole latencies, kept beside the summary for distribution charts.

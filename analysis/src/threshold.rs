@@ -29,6 +29,8 @@ use std::{fmt, time::Duration};
 /// A condition on a run's figures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
+    /// All of it as it was written; empty where the endpoint comes from elsewhere.
+    written: String,
     /// The condition as it was written, without clauses and endpoint.
     text: String,
     /// The clauses as they were written; empty without any.
@@ -170,12 +172,45 @@ impl Threshold {
     fn result(&self, value: Option<f64>) -> ThresholdResult {
         ThresholdResult {
             expr: self.to_string(),
-            actual: value.map(|value| value * self.unit.per_base()),
+            actual: value.map(|value| without_noise(value * self.unit.per_base())),
+            unit: self.unit_word().to_owned(),
+            not_sent: 0,
             passed: self.holds(value),
             broke_at_s: None,
             windows: None,
             ended_run: false,
         }
+    }
+
+    /// The unit of the limit, as `summary.json` has it.
+    fn unit_word(&self) -> &'static str {
+        match (self.unit, self.metric) {
+            (Unit::Microseconds, _) => "us",
+            (Unit::Milliseconds, _) => "ms",
+            (Unit::Seconds, _) => "s",
+            (Unit::Percent, _) => "percent",
+            (Unit::Plain, Metric::Rps) => "per_second",
+            (Unit::Plain, _) => "fraction",
+        }
+    }
+
+    /// Arrivals not sent that a run's figure has in it.
+    fn not_sent_in(&self, summary: &RunSummary) -> u64 {
+        let counts = self.metric == Metric::ErrorRate && self.endpoint.is_none();
+        match summary.model {
+            LoadModel::Open if counts => summary.measured.not_sent,
+            LoadModel::Open | LoadModel::Closed => 0,
+        }
+    }
+
+    /// The length of its windows; none when it is held against the whole run.
+    pub fn window(&self) -> Option<Duration> {
+        self.over
+    }
+
+    /// Whether it is about checks.
+    pub fn is_of_checks(&self) -> bool {
+        self.metric == Metric::Checks
     }
 
     /// The endpoint that it speaks of, so that a name no request has can be refused before the run.
@@ -187,6 +222,9 @@ impl Threshold {
 /// As written, the endpoint included; `Threshold::parse` reads it back.
 impl fmt::Display for Threshold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.written.is_empty() {
+            return f.write_str(&self.written);
+        }
         f.write_str(&self.text)?;
         if !self.clauses.is_empty() {
             write!(f, " {}", self.clauses)?;
@@ -317,6 +355,11 @@ impl Unit {
             Unit::Percent => 100.0,
         }
     }
+}
+
+/// The value to twelve significant digits: what float arithmetic adds lies behind them.
+fn without_noise(value: f64) -> f64 {
+    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 /// By its name, or by its method and name.

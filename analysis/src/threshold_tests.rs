@@ -199,7 +199,7 @@ fn an_endpoint_is_named_in_one_place() {
         Threshold::parse("p99 < 5ms@home", Some("home"))
             .unwrap()
             .to_string(),
-        "p99 < 5ms @home"
+        "p99 < 5ms@home"
     );
     let both = Threshold::parse("p99 < 5ms @a", Some("b"))
         .unwrap_err()
@@ -313,7 +313,7 @@ fn clauses_stand_before_or_behind_the_endpoint_and_are_kept() {
         ("p99<500ms over 30s", "p99<500ms over 30s", Some(30), None),
         (
             "p99<500ms  over  1m 30s  abort after 10s",
-            "p99<500ms over 1m 30s abort after 10s",
+            "p99<500ms  over  1m 30s  abort after 10s",
             Some(90),
             Some(10),
         ),
@@ -325,7 +325,7 @@ fn clauses_stand_before_or_behind_the_endpoint_and_are_kept() {
         ),
         (
             "p95<300ms@product over 30s",
-            "p95<300ms over 30s @product",
+            "p95<300ms@product over 30s",
             Some(30),
             None,
         ),
@@ -354,5 +354,27 @@ fn clauses_stand_before_or_behind_the_endpoint_and_are_kept() {
         ("checks > 99%", "checks > 99%"),
     ] {
         assert_eq!(condition(expr), alone);
+    }
+}
+
+#[test]
+fn what_was_measured_has_its_unit_and_no_noise_of_float_arithmetic() {
+    let of = |expr: &str, value: f64| Threshold::parse(expr, None).unwrap().result(Some(value));
+    for (expr, value, actual, unit) in [
+        ("error_rate < 20%", 13.0 / 75.0, 17.333_333_333_3, "percent"),
+        ("error_rate < 0.2", 0.25, 0.25, "fraction"),
+        ("p99 < 5us", 0.000_1 * 3.0, 0.3, "us"),
+        ("p99 < 5ms", 2_000.683_007, 2_000.683_007, "ms"),
+        ("p99 < 5s", 7_199_999.999_999, 7_199.999_999_999_999, "s"),
+        ("rps > 9", 0.1 + 0.2, 0.3, "per_second"),
+    ] {
+        let result = of(expr, value);
+        let actual_of = result.actual.unwrap();
+        assert!(
+            (actual_of - actual).abs() <= actual * 1e-11,
+            "{expr}: {actual_of}"
+        );
+        assert!(actual_of.to_string().len() <= 14, "{expr}: {actual_of}");
+        assert_eq!(result.unit, unit);
     }
 }

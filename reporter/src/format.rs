@@ -23,6 +23,28 @@ pub fn latency(ms: f64) -> String {
     format!("{} {unit}", significant(value))
 }
 
+/// Latencies in ms that stand below each other, in rising order: each as [`latency`] has it, or all with as many digits more as make
+/// neighbours differ, up to nine.
+pub fn latencies_apart(ms: &[f64]) -> Vec<String> {
+    let is_apart = |labels: &[String]| labels.windows(2).all(|pair| pair[0] != pair[1]);
+    let usual: Vec<String> = ms.iter().map(|ms| latency(*ms)).collect();
+    if is_apart(&usual) {
+        return usual;
+    }
+    let (factor, unit) = match ms.iter().fold(0.0_f64, |most, ms| most.max(ms.abs())) {
+        below if below < 0.000_999_5 => (1e6, "ns"),
+        below if below < 0.999_5 => (1e3, "µs"),
+        below if below < 999.5 => (1.0, "ms"),
+        _ => (1e-3, "s"),
+    };
+    let with = |digits: usize| -> Vec<String> {
+        let label = |ms: &f64| format!("{:.digits$} {unit}", ms * factor);
+        ms.iter().map(label).collect()
+    };
+    let enough = (0..9).map(with).find(|labels| is_apart(labels));
+    enough.unwrap_or(usual)
+}
+
 /// A share from 0 to 1 as a percentage: "0 %", "0.39 %", "12.0 %". What is not nothing never reads as 0, and what is
 /// not everything never reads as 100.
 pub fn percent(share: f64) -> String {
@@ -196,6 +218,19 @@ fn grouped(digits: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bounds_below_each_other_differ() {
+        let told = |ms: &[f64]| latencies_apart(ms).join(" ");
+        assert_eq!(told(&[1.0, 2.0, 300.0]), "1.00 ms 2.00 ms 300 ms");
+        assert_eq!(
+            told(&[100.6, 101.1, 101.4, 101.9]),
+            "100.6 ms 101.1 ms 101.4 ms 101.9 ms"
+        );
+        assert_eq!(told(&[999.2, 999.9, 1_000.2]), "0.9992 s 0.9999 s 1.0002 s");
+        // What does not differ at all is told as usual.
+        assert_eq!(told(&[5.0, 5.0]), "5.00 ms 5.00 ms");
+    }
 
     #[test]
     fn values_without_a_unit_read_well_at_any_size() {

@@ -3,7 +3,7 @@
 //! say nothing about the server, this sentence says nothing about it either.
 
 use crate::format;
-use crate::words::keep_together;
+use crate::words::{keep_together, stopped_by};
 use loadforge_analysis::{
     LoadModel, OnsetSummary, PeakSummary, RunOutcome, RunSummary, VerdictLevel,
 };
@@ -41,11 +41,17 @@ pub(crate) fn headline(summary: &RunSummary) -> String {
         _ if is_invalid => {
             "This run does not say how the server did: the load generator could not do what was asked of it.".to_owned()
         }
-        RunOutcome::Interrupted => format!(
-            "In the {} until it was interrupted, {}.",
-            format::span(summary.duration_s),
-            with_doubt(summary)
-        ),
+        RunOutcome::Interrupted => {
+            let how = match stopped_by(summary) {
+                Some(threshold) => format!("stopped by the threshold {threshold}"),
+                None => "interrupted".to_owned(),
+            };
+            format!(
+                "In the {} until it was {how}, {}.",
+                format::span(summary.duration_s),
+                with_doubt(summary)
+            )
+        }
         RunOutcome::Completed => format!("{}.", capital(&with_doubt(summary))),
     };
     keep_together(&sentence)
@@ -314,6 +320,14 @@ mod tests {
         assert!(
             said(&cut).starts_with("In the 1 min 10 s until it was interrupted, at 1,000 users")
         );
+        cut.thresholds = vec![loadforge_analysis::ThresholdResult {
+            expr: "p99<5ms abort after 2s".to_owned(),
+            ended_run: true,
+            ..Default::default()
+        }];
+        assert!(said(&cut).starts_with(
+            "In the 1 min 10 s until it was stopped by the threshold p99<5ms, at 1,000 users"
+        ));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::report::Report;
 use crate::terminal::printable;
-use crate::{format, words};
+use crate::words;
 use jiff::Timestamp;
 use loadforge_analysis::{RunSummary, ThresholdResult, VerdictLevel};
 use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
@@ -125,8 +125,10 @@ fn threshold_case(threshold: &ThresholdResult) -> TestCase {
     };
     let mut case = TestCase::new(&expr, status);
     case.add_property(("expr", expr.as_str()));
-    let actual = threshold.actual.map(|actual| actual.to_string());
-    case.add_property(("actual", actual.as_deref().unwrap_or(format::NONE)));
+    // A reader takes it for a number: without a sample there is none.
+    if let Some(actual) = threshold.actual {
+        case.add_property(("actual", actual.to_string().as_str()));
+    }
     case.add_property(("measured", measured.as_str()));
     if let Some(broke_at_s) = threshold.broke_at_s {
         case.add_property(("broke_at_s", broke_at_s.to_string().as_str()));

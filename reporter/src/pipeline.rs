@@ -27,8 +27,12 @@ pub fn log_line(summary: &RunSummary) -> String {
     };
     let thresholds = words::thresholds_words(&summary.thresholds)
         .map_or_else(|| "no thresholds".to_owned(), |words| lower(&words));
+    let not_sent = match summary.measured.not_sent {
+        0 => String::new(),
+        count => format!(", {} not sent", format::count(count)),
+    };
     printable(&format!(
-        "loadforge: {} · {} · {}, {} a second, {} failed ({}) · {latencies} · {thresholds}",
+        "loadforge: {} · {} · {}, {} a second, {} failed ({}){not_sent} · {latencies} · {thresholds}",
         words::verdict_word(summary.verdict.level),
         summary.name,
         format::plural(summary.measured.done, "request"),
@@ -126,13 +130,17 @@ fn thresholds(summary: &RunSummary, line: &mut impl FnMut(String)) {
     line("| threshold | measured | |\n|---|--:|---|".to_owned());
     for threshold in &summary.thresholds {
         line(format!(
-            "| {} | {} | {} |",
+            "| {} | {} | {}{} |",
             plain(&threshold.expr),
             words::threshold_actual(threshold),
             if threshold.passed {
                 "✓ met"
             } else {
                 "✗ not met"
+            },
+            match threshold.not_sent {
+                0 => String::new(),
+                count => format!(", with {} not sent", format::count(count)),
             }
         ));
     }

@@ -48,13 +48,22 @@ pub(crate) fn outcome_word(outcome: RunOutcome) -> &'static str {
     }
 }
 
+/// The threshold that ended the run, as it was written; `None` when a person, a signal or nothing did.
+pub(crate) fn stopped_by(summary: &RunSummary) -> Option<&str> {
+    let mut thresholds = summary.thresholds.iter();
+    let ended = thresholds.find(|threshold| threshold.ended_run);
+    ended.map(|threshold| condition(&threshold.expr))
+}
+
 /// How the run ended, in a few words.
 pub(crate) fn outcome_words(summary: &RunSummary) -> String {
+    let after = format::span(summary.duration_s);
     match summary.outcome {
         RunOutcome::Completed => "completed".to_owned(),
-        RunOutcome::Interrupted => {
-            format!("interrupted after {}", format::span(summary.duration_s))
-        }
+        RunOutcome::Interrupted => match stopped_by(summary) {
+            Some(threshold) => format!("stopped by the threshold {threshold} after {after}"),
+            None => format!("interrupted after {after}"),
+        },
         RunOutcome::Aborted => format!("cut off after {}", format::span(summary.duration_s)),
     }
 }
@@ -78,8 +87,12 @@ pub(crate) fn cut_short(summary: &RunSummary, planned_s: f64) -> Option<String> 
                     ErrorKind::Interrupted.as_str()
                 ),
             };
+            let how = match stopped_by(summary) {
+                Some(threshold) => format!("stopped by the threshold {threshold}"),
+                None => "interrupted".to_owned(),
+            };
             Some(format!(
-                "The run was interrupted after {after}{planned}. Requests under way were given time to finish, {whole}"
+                "The run was {how} after {after}{planned}. Requests under way were given time to finish, {whole}"
             ))
         }
         RunOutcome::Aborted => Some(format!(
@@ -233,10 +246,32 @@ pub(crate) fn thresholds_words(thresholds: &[ThresholdResult]) -> Option<String>
     }
 }
 
-/// When a threshold broke, such as "first broke at 1:30, in 3 of 20 windows of 30 s; it ended the run"; empty for one on the whole
-/// run that held.
+/// When a threshold broke, such as "first broke at 1:30, in 3 of 20 windows of 30 s; it ended the run", and what its figure has in it
+/// that nobody would guess; empty for one on the whole run that held.
 pub(crate) fn threshold_when(threshold: &ThresholdResult) -> String {
-    let windows = threshold.windows.as_ref().map(|windows| {
+    let mut words = broke_when(threshold);
+    let mut add = |more: String| {
+        words += if words.is_empty() { "" } else { "; " };
+        words += &more;
+    };
+    if let Some(windows) = threshold.windows.filter(|windows| windows.is_cut) {
+        let length = format::span(windows.length_s);
+        add(format!(
+            "less was measured than one window of {length}, so all of it was taken"
+        ));
+    }
+    if threshold.not_sent > 0 {
+        add(format!(
+            "with {} not sent",
+            format::count(threshold.not_sent)
+        ));
+    }
+    words
+}
+
+fn broke_when(threshold: &ThresholdResult) -> String {
+    let whole = threshold.windows.filter(|windows| !windows.is_cut);
+    let windows = whole.map(|windows| {
         format!(
             "in {} of {} windows of {}",
             windows.broken,
@@ -245,7 +280,7 @@ pub(crate) fn threshold_when(threshold: &ThresholdResult) -> String {
         )
     });
     let Some(broke_at_s) = threshold.broke_at_s else {
-        let held = threshold.windows.as_ref().map(|windows| {
+        let held = whole.map(|windows| {
             let count = format::plural(windows.judged, "window");
             format!("held in {count} of {}", format::span(windows.length_s))
         });
@@ -398,6 +433,7 @@ mod tests {
             broke_at_s: None,
             windows: None,
             ended_run: false,
+            ..ThresholdResult::default()
         }
     }
 
@@ -410,6 +446,7 @@ mod tests {
             length_s: 30.0,
             judged: 20,
             broken: 3,
+            is_cut: false,
         });
         result.ended_run = true;
         assert_eq!(
@@ -419,6 +456,17 @@ mod tests {
         (result.broke_at_s, result.ended_run) = (None, false);
         assert_eq!(threshold_when(&result), "held in 20 windows of 30 s");
         assert_eq!(threshold_when(&threshold("rps > 9", Some(10.0), true)), "");
+        result.not_sent = 1_925;
+        assert_eq!(
+            threshold_when(&result),
+            "held in 20 windows of 30 s; with 1,925 not sent"
+        );
+        result.not_sent = 0;
+        result.windows.as_mut().unwrap().is_cut = true;
+        assert_eq!(
+            threshold_when(&result),
+            "less was measured than one window of 30 s, so all of it was taken"
+        );
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::{
     exit::Exit,
     permission::{ALLOW_VARIABLE, Permission},
     resolve::Override,
+    thresholds::of_nothing,
 };
+use loadforge_reporter::printable;
 use std::collections::HashSet;
 
 /// The most endpoints that are named.
@@ -49,6 +51,10 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
         environment.as_deref().filter(|_| args.once),
         &mut complaints,
     );
+    if complaints.is_empty() {
+        let of_nothing = |threshold| of_nothing(threshold, &aim, &load);
+        complaints.extend(aim.thresholds.iter().filter_map(of_nothing));
+    }
     if !complaints.is_empty() {
         return Err(CommandError::bad_input(Complaint::list(&complaints)));
     }
@@ -68,19 +74,21 @@ pub fn validate(args: &ValidateArgs) -> Result<Exit, CommandError> {
     // Scenarios side by side often share a target; each is named once, where it comes first.
     let mut seen = HashSet::new();
     targets.retain(|target| seen.insert(target.clone()));
-    say!("{}: good", args.file.display());
+    // Names are the file's own, and may hold what turns a line around or steers the screen.
+    let shown = |text: &str| printable(&aim.mask.apply(text));
+    say!("{}: good", printable(&args.file.display().to_string()));
     say!(
         "  load        {} for {}",
-        aim.mask.apply(&load.words()),
+        shown(&load.words()),
         time_words(load.duration)
     );
-    say!("  target      {}", targets.join(", "));
-    say!("  endpoints   {}", aim.mask.apply(&names(&aim.endpoints())));
+    say!("  target      {}", printable(&targets.join(", ")));
+    say!("  endpoints   {}", shown(&names(&aim.endpoints())));
     for threshold in &aim.thresholds {
-        say!("  threshold   {}", aim.mask.apply(&threshold.to_string()));
+        say!("  threshold   {}", shown(&threshold.to_string()));
     }
     for note in aim.notes.iter().chain(&load.unseen()) {
-        say!("  note        {}", aim.mask.apply(note));
+        say!("  note        {}", shown(note));
     }
     match (args.dry_run, args.once) {
         (true, _) => rehearse(aim, How::Dry, &known, &permission),

@@ -114,11 +114,69 @@ fn a_threshold_on_an_endpoint_that_does_not_exist_is_refused_before_anything_sta
     let flags = ["--max-requests", "10", "--threshold", "p95<80ms@prodct"];
     let ended = run_in(dir.path(), &[&["run", "a.toml"][..], &flags].concat());
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    for words in ["p95<80ms @prodct", "did you mean \"product\"?"] {
+    for words in ["p95<80ms@prodct", "did you mean \"product\"?"] {
         assert!(ended.stderr.contains(words), "{words} in {}", ended.stderr);
     }
     assert_eq!(echo.requests(), 0);
     assert!(!dir.path().join("results").exists());
+}
+
+#[test]
+fn a_threshold_that_would_hold_of_nothing_is_refused_before_anything_starts() {
+    let (dir, echo) = (tempdir().unwrap(), Echo::start(&[]));
+    let text = |more: &str| {
+        let base = format!("base_url = \"{}\"\n", echo.url());
+        format!("{base}[[task]]\nname = \"product\"\nget = \"/\"\n{more}")
+    };
+    let flags = |threshold| {
+        [
+            "run",
+            "a.toml",
+            "--duration",
+            "10s",
+            "--threshold",
+            threshold,
+        ]
+    };
+    for (threshold, words) in [
+        ("checks>99%", "nothing here is checked"),
+        ("checks>99% over 2s", "nothing here is checked"),
+        (
+            "p99<5s over 60s",
+            "longer than the 10s that this run measures",
+        ),
+        ("p99<5s@shop", "there is \"product\""),
+    ] {
+        write(dir.path(), "a.toml", &text(""));
+        let ended = run_in(dir.path(), &flags(threshold));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains(words), "{words} in {}", ended.stderr);
+    }
+    let own = "[[threshold]]\nexpr = \"checks > 99%\"\n";
+    let status = format!("check = {{ status = 200 }}\n{own}");
+    write(dir.path(), "a.toml", &text(&status));
+    let ended = run_in(dir.path(), &["validate", "a.toml"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    write(
+        dir.path(),
+        "a.toml",
+        &text(&format!("check = {{ body_contains = \"a\" }}\n{own}")),
+    );
+    let ended = run_in(dir.path(), &["validate", "a.toml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(echo.requests(), 0);
+    assert!(!dir.path().join("results").exists());
+}
+
+#[test]
+fn a_name_that_turns_a_line_around_is_shown_as_something_else_by_validate() {
+    let dir = tempdir().unwrap();
+    let text = "target = \"echo\"\n[[task]]\nname = \"a\\u202Eb\"\nget = \"/\"\n";
+    write(dir.path(), "a.toml", text);
+    let ended = run_in(dir.path(), &["validate", "a.toml"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("a\u{fffd}b"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains('\u{202e}'), "{}", ended.stderr);
 }
 
 #[test]

@@ -155,6 +155,7 @@ impl ThresholdCourse {
             result.broke_at_s.get_or_insert(summary.duration_s);
         }
         result.ended_run = self.ends_run();
+        result.not_sent = self.threshold.not_sent_in(summary);
         result
     }
 
@@ -162,6 +163,7 @@ impl ThresholdCourse {
     fn result_of_windows(&self, over_s: f64, duration_s: f64) -> ThresholdResult {
         let mut last = self.clone();
         last.slide(over_s);
+        let is_cut = last.windows.judged == 0 && last.seconds() < over_s - ROUNDING_S;
         let newest = last.stretches.back();
         let is_open = newest.is_some_and(|stretch| !self.is_full(stretch));
         if is_open || last.windows.judged == 0 {
@@ -182,6 +184,7 @@ impl ThresholdCourse {
                 length_s: over_s,
                 judged,
                 broken,
+                is_cut,
             }),
             ..self.threshold.result(worst)
         }

@@ -209,3 +209,12 @@ fn windows_of_an_endpoint_and_of_shares() {
         );
     }
 }
+
+#[test]
+fn a_run_shorter_than_a_window_is_held_against_all_of_it_and_says_so() {
+    let (result, _) = result_of("p50 < 100ms over 60s", &run(&[5, 5, 5]));
+    let windows = result.windows.unwrap();
+    assert!(result.passed && windows.is_cut, "{result:?}");
+    let (result, _) = result_of("p50 < 100ms over 3s", &run(&[5, 5, 5]));
+    assert!(!result.windows.unwrap().is_cut, "{result:?}");
+}

@@ -152,6 +152,10 @@ impl Threshold {
         let (limit, unit) = fail.limit(&squeezed(limit), metric, name.trim())?;
         let endpoint = fail.endpoint(suffix, endpoint, metric)?;
         Ok(Threshold {
+            written: match endpoint.is_some() && suffix.is_none() {
+                true => String::new(),
+                false => expr.trim().to_owned(),
+            },
             text: condition.trim().to_owned(),
             clauses: clauses.text,
             metric,

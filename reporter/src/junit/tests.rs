@@ -78,6 +78,13 @@ fn each_threshold_is_a_case_and_a_missed_one_tells_what_was_measured() {
         ]
     );
     assert_eq!(suite.test_cases[1].properties[1].value.as_str(), "184.25");
+    let names = |case: usize| {
+        let properties = suite.test_cases[case].properties.iter();
+        properties
+            .map(|one| one.name.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(3), ["expr", "measured"]);
     assert_eq!(suite.time.unwrap().as_secs(), 60);
     assert!(
         suite

@@ -274,7 +274,17 @@ fn parse_second<T: DeserializeOwned>(line: &[u8]) -> Result<T, LineError> {
     {
         return Err(LineError::Schema(schema));
     }
-    serde_json::from_slice(line).map_err(|error| LineError::Malformed(error.to_string()))
+    serde_json::from_slice(line).map_err(|error| {
+        // Its line is always 1, or 2 where it looked for more: that of the file is told beside it.
+        let words = error.to_string();
+        let reason = words
+            .rsplit_once(" at line ")
+            .map_or(&*words, |(what, _)| what);
+        LineError::Malformed(match error.column() {
+            0 => reason.to_owned(),
+            column => format!("{reason} at column {column}"),
+        })
+    })
 }
 
 /// Whether the line begins as ours do, with the schema: most need no second look.

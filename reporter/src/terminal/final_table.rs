@@ -273,10 +273,14 @@ impl Table {
         self.section("response times");
         let most = counts.iter().copied().max().unwrap_or(0).max(1);
         let all = response.len().max(1);
+        let labels = format::latencies_apart(&edges);
+        let widths = labels.iter().map(|label| label.chars().count());
+        let width = widths.max().unwrap_or(0).max(8);
+        let above = labels.last().map_or("", String::as_str);
         for (index, count) in counts.iter().enumerate() {
-            let range = match edges.get(index) {
-                Some(edge) => format!("up to {:>8}", format::latency(*edge)),
-                None => format!("above {:>8}", format::latency(edges[edges.len() - 1])),
+            let range = match labels.get(index) {
+                Some(edge) => format!("up to {edge:>width$}"),
+                None => format!("above {above:>width$}"),
             };
             let bar = bar(*count as f64 / most as f64);
             let bar = self.sgr.cyan(&fit(&bar, BAR_WIDTH));

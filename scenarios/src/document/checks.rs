@@ -99,6 +99,11 @@ impl Checks {
                 .any(|rule| matches!(rule, TemplatedRule::Header(_)))
     }
 
+    /// Whether anything but the status has to hold: what fails a status is an error of its own.
+    pub(super) fn look_at_more_than_status(&self) -> bool {
+        !self.further.is_empty() || !self.templated.is_empty()
+    }
+
     /// What an answer with a good status fails, in words.
     pub(super) fn fault(&self, response: &Response) -> Option<String> {
         if self.further.is_empty() {

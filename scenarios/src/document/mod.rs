@@ -339,6 +339,7 @@ fn read<'t>(
     let mut gathered = Gathered {
         origins: vec![first_origin(target.as_ref())],
         endpoints: Vec::new(),
+        has_checks: false,
         base_path: base_path.unwrap_or_default(),
         headers: read_default_headers(&root, tree, &mut names),
         body_files: BodyFiles::relative_to(base_dir),
@@ -364,6 +365,7 @@ fn read<'t>(
     let Gathered {
         origins,
         endpoints,
+        has_checks,
         base_path,
         names,
         fixed,
@@ -383,6 +385,7 @@ fn read<'t>(
                 ..defaults
             }),
             endpoints,
+            has_checks,
             variables,
             first_values: first_values?,
             feeds: feed_count,

@@ -20,6 +20,8 @@ pub struct DocumentScenario {
     pub(super) name: String,
     pub(super) defaults: Arc<UserDefaults>,
     pub(super) endpoints: Vec<String>,
+    /// Whether any answer has to pass a check of more than its status, or give a capture.
+    pub(super) has_checks: bool,
     /// By variable: its name.
     pub(super) variables: Vec<String>,
     /// Variables' first values, given to each user at its start.
@@ -78,6 +80,7 @@ impl DocumentScenario {
                 ..UserDefaults::default()
             }),
             endpoints: vec![endpoint],
+            has_checks: false,
             variables: Vec::new(),
             first_values: Vec::new(),
             feeds: 0,
@@ -122,6 +125,11 @@ impl DocumentScenario {
 }
 
 impl DocumentScenario {
+    /// Whether any request has a check of more than its status, or a capture, which is one.
+    pub fn has_checks(&self) -> bool {
+        self.has_checks
+    }
+
     /// Every request in the order of the file's parts (setup, tasks, teardown), as far as it is known before the run; those in
     /// groups, loops and conditions are left out.
     pub fn requests(&self) -> impl Iterator<Item = &Request> {

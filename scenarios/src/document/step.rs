@@ -51,6 +51,8 @@ const MOST_RETRIES: u64 = 1_000;
 pub(super) struct Gathered {
     pub(super) origins: Vec<Origin>,
     pub(super) endpoints: Vec<String>,
+    /// Whether any step so far has a check of more than the status, or a capture.
+    pub(super) has_checks: bool,
     /// What stands before every plain path: the path of `base_url`.
     pub(super) base_path: String,
     /// Headers of every request that does not give its own.
@@ -109,6 +111,7 @@ pub(super) fn read(
         }
     };
     let captures = captures.unwrap_or(Some(Vec::new()))?;
+    gathered.has_checks |= checks.look_at_more_than_status() || !captures.is_empty();
     let body = body?;
     let name = name.unwrap_or(Some(line.endpoint))?;
     let query = query_template(query.unwrap_or(Some(Vec::new()))?);

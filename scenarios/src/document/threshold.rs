@@ -42,8 +42,26 @@ pub fn unknown_endpoint(wanted: &str, endpoints: &[String]) -> Option<String> {
     let known: Vec<&str> = endpoints.iter().map(String::as_str).collect();
     Some(match closest(name, &known) {
         Some(meant) => format!("did you mean {}?", quoted(meant)),
-        None => "name a request by its `name`, or by its path without the query".into(),
+        None => format!(
+            "name a request by its `name`, or by its path without the query; there {}",
+            listed(&known)
+        ),
     })
+}
+
+/// The first names there are, and how many more.
+fn listed(known: &[&str]) -> String {
+    const MOST: usize = 8;
+    let shown: Vec<String> = known.iter().take(MOST).map(|name| quoted(name)).collect();
+    let more = match known.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    match known.len() {
+        0 => "is none".to_owned(),
+        1 => format!("is {}", shown[0]),
+        _ => format!("are {}{more}", shown.join(", ")),
+    }
 }
 
 /// Reads `[[threshold]]`; `endpoints` is not whole when something failed before.
