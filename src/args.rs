@@ -4,12 +4,14 @@
 mod compare;
 mod dump;
 mod echo;
+mod format;
 mod live;
 mod load;
 
 pub use compare::{CompareArgs, CompareFormatWord};
 pub use dump::{DumpArgs, DumpWord};
 pub use echo::{EchoArgs, StallFromWord};
+pub use format::{FormatParser, FormatWord};
 pub use live::{DashboardArgs, LiveArgs};
 pub use load::{CurveWord, LoadArgs};
 
@@ -110,7 +112,7 @@ pub struct RunArgs {
     pub output: Option<PathBuf>,
 
     /// Reports to write [default: html,json,csv]
-    #[arg(long, value_name = "FORMATS", value_delimiter = ',', help_heading = RESULTS)]
+    #[arg(long, value_name = "FORMATS", value_delimiter = ',', value_parser = FormatParser, help_heading = RESULTS)]
     pub format: Vec<FormatWord>,
 
     /// Keep every request, 64 bytes each, in requests.bin while the run goes on; `loadforge dump` prints them
@@ -203,9 +205,14 @@ pub struct ReportArgs {
         long,
         value_name = "FORMATS",
         value_delimiter = ',',
+        value_parser = FormatParser,
         default_value = "html,json,csv"
     )]
     pub format: Vec<FormatWord>,
+
+    /// Directory to write them to, or - for the summary on standard output [default: the results directory itself]
+    #[arg(long, short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `loadforge validate`.
@@ -350,23 +357,6 @@ pub enum WireWord {
     Epoll,
 }
 
-/// The report formats, as words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FormatWord {
-    /// report.html: one file that opens with no network
-    Html,
-    /// summary.json: every figure, for programs
-    Json,
-    /// series.csv: one row a second
-    Csv,
-    /// report.pdf: a few pages for paper
-    Pdf,
-    /// junit.xml: thresholds and verdict as test cases, for CI servers
-    Junit,
-    /// latency.hlog: latencies over time, for HdrHistogram's own tools
-    Hlog,
-}
-
 const VALIDATE_EXAMPLES: &str = "\
 Examples:
   loadforge validate shop.toml              all that is wrong with it, or what it would do
@@ -445,6 +435,7 @@ const REPORT_EXAMPLES: &str = "\
 Examples:
   loadforge report results/shop-20261121T093000Z
   loadforge report results/shop-20261121T093000Z --format html,junit
+  loadforge report /mnt/archive/shop-20261121T093000Z --output reports
 
 A run that was killed can be reported too, up to its last whole second.
 The verdict is printed as ever and the exit code is 0; 3 and 4 are for `run`.";

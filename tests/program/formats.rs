@@ -33,6 +33,29 @@ fn files_of(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
+fn reports_are_written_elsewhere_and_the_run_is_left_alone() {
+    let dir = run_with(&["--format", "json"]);
+    let results = results_dir(dir.path()).unwrap();
+    let before = files_of(&results);
+    let (typed, format) = (results.to_str().unwrap(), "html, csv,hlog,json");
+    let words = ["report", typed, "--format", format, "--output", "new/place"];
+    run_well_in(dir.path(), &words);
+    assert_eq!(files_of(&results), before);
+    let written = files_of(&dir.path().join("new/place"));
+    let names: Vec<&str> = written.keys().map(String::as_str).collect();
+    let wanted = ["latency.hlog", "report.html", "series.csv", "summary.json"];
+    assert_eq!(names, wanted);
+    assert_eq!(written["summary.json"], before["summary.json"]);
+
+    let ended = run_in(dir.path(), &["report", typed, "--output", "-"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let printed: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(printed, json(&results.join("summary.json")));
+    let ended = run_in(dir.path(), &["report", typed, "-o", "-", "--format", "pdf"]);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+}
+
+#[test]
 fn a_run_writes_the_formats_asked_for_and_report_the_others_later() {
     let dir = run_with(&["--format", "junit,hlog", "--threshold", "p99<50s"]);
     let results = results_dir(dir.path()).unwrap();

@@ -49,7 +49,7 @@ pub(super) fn write(dir: &ResultsDir, info: &RunInfo, duration_s: f64) -> Result
         IntervalLog::write(file, started(info), &comments(info, stretch_s), |log| {
             let mut write_error = None;
             let mut stretch = Stretch::default();
-            let read = for_each_second(dir.path(), |second: Second| {
+            let read = for_each_second(&dir.source, |second: Second| {
                 if write_error.is_none() {
                     write_error = stretch.take(&second, stretch_s, log).err();
                 }

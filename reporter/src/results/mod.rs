@@ -178,6 +178,8 @@ pub enum ResultsError {
 #[derive(Debug)]
 pub struct ResultsDir {
     path: PathBuf,
+    /// Where its `snapshots.jsonl` lies: in `path`, unless reports are written beside the run.
+    source: PathBuf,
     log: Option<File>,
     /// Bytes of whole lines in the log.
     log_length: u64,
@@ -236,12 +238,29 @@ impl ResultsDir {
     pub fn existing(path: &Path) -> ResultsDir {
         ResultsDir {
             path: path.to_owned(),
+            source: path.to_owned(),
             log: None,
             log_length: 0,
             until_s: 0.0,
             missed: 0,
             error: None,
         }
+    }
+
+    /// A directory, made where it is not there, to write reports into that are made from the run in `source`.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn beside(source: &Path, path: &Path) -> Result<ResultsDir, ResultsError> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| ResultsError::Create {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(ResultsDir {
+            source: source.to_owned(),
+            ..ResultsDir::existing(path)
+        })
     }
 
     /// Takes the directory of a run that never began away again: the files that a run makes, one by one, then the directory, if

@@ -105,7 +105,7 @@ struct ArrivalsLeft {
 impl ArrivalsLeft {
     fn read(dir: &ResultsDir) -> Result<ArrivalsLeft, ResultsError> {
         let (mut all, mut rows) = (Arrivals::default(), 0);
-        for_each_second(dir.path(), |mut told: Arrivals| {
+        for_each_second(&dir.source, |mut told: Arrivals| {
             rows += 1;
             let not_sent = told.requests.not_sent;
             if told.not_sent_at.is_empty() && not_sent > 0 {
@@ -155,7 +155,7 @@ pub(super) fn write(dir: &ResultsDir) -> Result<(), ResultsError> {
     let written = dir.write_whole(SERIES_FILE, |file| {
         writeln!(file, "{}", COLUMNS.join(","))?;
         let mut write_error = None;
-        let read = for_each_second(dir.path(), |second: Second| {
+        let read = for_each_second(&dir.source, |second: Second| {
             if write_error.is_none() {
                 write_error = file
                     .write_all(second.row(arrivals.take(second.at_s)).as_bytes())
