@@ -42,7 +42,7 @@ impl SecondCounts {
         self.counts.is_empty()
     }
 
-    /// The end of each stretch in seconds since the start of the run, and its count per second. The last one ends with the
+    /// The middle of each stretch in seconds since the start of the run, and its count per second. The last one ends with the
     /// run, at `end_s`, if that is within it.
     pub fn rates(&self, end_s: f64) -> impl Iterator<Item = (f64, f64)> + '_ {
         (0u64..).zip(&self.counts).map(move |(index, count)| {
@@ -54,7 +54,7 @@ impl SecondCounts {
             } else {
                 whole
             };
-            (until_s, *count as f64 / (until_s - from_s))
+            ((from_s + until_s) / 2.0, *count as f64 / (until_s - from_s))
         })
     }
 
@@ -78,7 +78,7 @@ mod tests {
         counts.add(&BTreeMap::from([(0, 5), (2, 7)]));
         counts.add(&BTreeMap::from([(0, 1), (1, 2)]));
         let rates: Vec<_> = counts.rates(2.5).collect();
-        assert_eq!(rates, [(1.0, 6.0), (2.0, 2.0), (2.5, 14.0)]);
+        assert_eq!(rates, [(0.5, 6.0), (1.5, 2.0), (2.25, 14.0)]);
     }
 
     #[test]

@@ -192,6 +192,11 @@ impl Series {
 }
 
 impl SeriesPoint {
+    /// The middle of what it covers, where a chart draws it: the first second's point does not stand at the second's end.
+    pub fn middle_s(&self) -> f64 {
+        self.at_s - self.length_s / 2.0
+    }
+
     /// Requests done per second.
     pub fn rps(&self) -> f64 {
         per_second(self.done, self.length_s)

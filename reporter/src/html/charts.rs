@@ -239,7 +239,7 @@ pub(super) fn arrival_rate(report: &Report<'_>) -> Chart {
         false => own_times(series.not_sent(), series),
         true => points
             .iter()
-            .map(|point| (moment(point.at_s), rounded(point.not_sent_per_s())))
+            .map(|point| (moment(point.middle_s()), rounded(point.not_sent_per_s())))
             .unzip(),
     };
     let traces: Vec<Box<dyn Trace>> = vec![
@@ -318,12 +318,12 @@ pub(super) fn users(report: &Report<'_>) -> Chart {
     chart
 }
 
-/// The points' times as Plotly's time axis wants them.
+/// The points' times as Plotly's time axis wants them: the middle of what each covers.
 fn times(series: &Series) -> Vec<i64> {
     series
         .points()
         .iter()
-        .map(|point| moment(point.at_s))
+        .map(|point| moment(point.middle_s()))
         .collect()
 }
 

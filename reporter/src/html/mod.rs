@@ -96,18 +96,26 @@ fn page_with(report: &Report<'_>, library: &str) -> Result<String, ResultsError>
     render().map_err(|error: minijinja::Error| fail(format!("{error:#}")))
 }
 
-/// What templates are rendered in: text is escaped, and cannot turn around what stands beside it.
+/// What templates are rendered in: text is escaped, cannot turn around what stands beside it, and has no control characters, which are
+/// no HTML even when escaped.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("explained", glossary::explained);
     environment.set_formatter(|out, state, value| match value.as_str() {
-        Some(text) if !value.is_safe() && text.contains(turns_text) => {
-            escape_formatter(out, state, &Value::from(in_one_direction(text)))
+        Some(text)
+            if !value.is_safe() && text.contains(|char| turns_text(char) || is_no_html(char)) =>
+        {
+            let shown = in_one_direction(text).replace(is_no_html, "\u{fffd}");
+            escape_formatter(out, state, &Value::from(shown))
         }
         _ => escape_formatter(out, state, value),
     });
     environment
+}
+
+fn is_no_html(char: char) -> bool {
+    char.is_control() && !matches!(char, '\n' | '\t' | '\r')
 }
 
 #[derive(Serialize)]

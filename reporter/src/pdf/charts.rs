@@ -297,7 +297,7 @@ fn fill_between(
 fn curve_of(points: &[SeriesPoint], figure: fn(&SeriesPoint) -> f64) -> Vec<(f64, f64)> {
     points
         .iter()
-        .map(|point| (point.at_s, figure(point)))
+        .map(|point| (point.middle_s(), figure(point)))
         .collect()
 }
 
@@ -308,7 +308,7 @@ fn stretches(points: &[SeriesPoint]) -> Vec<Vec<(f64, Quantiles)>> {
     kept.map(|part| {
         let with = part
             .iter()
-            .filter_map(|point| point.response.map(|q| (point.at_s, q)));
+            .filter_map(|point| point.response.map(|q| (point.middle_s(), q)));
         with.collect()
     })
     .collect()

@@ -179,7 +179,7 @@ pub(in crate::html) fn resources(report: &Report<'_>) -> Chart {
         .points()
         .iter()
         .filter(|point| point.descriptors > 0)
-        .map(|point| (moment(point.at_s), point.descriptors))
+        .map(|point| (moment(point.middle_s()), point.descriptors))
         .unzip();
     let told = !y.is_empty();
     let traces: Vec<Box<dyn Trace>> = vec![
