@@ -57,6 +57,8 @@
       layout.width = width;
       layout.height = parseInt(document.getElementById(plot.id).style.height, 10);
       layout.margin = { ...layout.margin, t: 16 };
+      // A share of a low chart is less than the words of the time axis take.
+      if (layout.legend) layout.legend = { ...layout.legend, y: -32 / (layout.height - layout.margin.t - layout.margin.b) };
     }
     const logAxis = logarithmic.get(plot.id);
     if (logAxis) {

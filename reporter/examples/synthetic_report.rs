@@ -1,12 +1,12 @@
 //! Writes a results directory of a synthetic run, to look at the report without a load test:
-//! `cargo run -p loadforge-reporter --example synthetic_report -- DIR [kind]`, where kind is `shop` (the default), `wide`
+//! `cargo run -p loadforge-reporter --example synthetic_report -- DIR [kind]`, where kind is `shop` (the default), `missed` (its thresholds were not met), `wide`
 //! (10 minutes, 20 endpoints), `phased` (arrivals, with warm-up and cool-down), `idle` (no request at all), `killed` or `hostile` (names that try to break the page).
 //! `-- DIR timed SECONDS` times the reports of a run of ten endpoints and prints the size of the page.
 
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
-use loadforge_analysis::{RunFacts, RunFold, RunOutcome, Snapshot};
+use loadforge_analysis::{RunFacts, RunFold, RunOutcome, Snapshot, Threshold};
 use loadforge_reporter::{
     Format, Live, LiveMode, Report, ResultsDir, Series, StoredRun, final_table, regenerate,
     write_all,
@@ -15,6 +15,14 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Instant;
+
+/// Thresholds that the run of the kind `missed` does not meet, in the longest words there are.
+const MISSED: [&str; 4] = [
+    "p99 < 5ms over 30s",
+    "service.p99.9 < 100us over 1m 30s @GET product",
+    "error_rate < 0.0001%",
+    "p95 < 300ms @an endpoint that no request was ever made to",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,13 +44,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         "phased" => fixture::phased_run_info(180),
         _ => fixture::run_info(),
     };
+    if kind == "missed" {
+        info.thresholds = MISSED.map(str::to_owned).into();
+    }
     if kind == "wide" {
         info.duration_s = 600.0;
     }
 
     let mut dir = ResultsDir::create(Path::new(parent), &info.name, info.started_at.parse()?)?;
     dir.write_run_info(&info)?;
-    let (mut fold, mut series) = (RunFold::default(), Series::default());
+    let thresholds = info
+        .thresholds
+        .iter()
+        .map(|text| Threshold::parse(text, None));
+    let thresholds = thresholds.collect::<Result<Vec<_>, _>>()?;
+    let (mut fold, mut series) = (
+        RunFold::following(thresholds, info.model),
+        Series::default(),
+    );
     let mut live = Live::new(LiveMode::Auto, &info);
     for snapshot in &snapshots {
         dir.append(snapshot);

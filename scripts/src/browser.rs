@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The runs whose reports are looked at: with every chart, with phases and arrivals, without a request, with hostile names.
-const KINDS: [&str; 4] = ["shop", "phased", "idle", "hostile"];
+const KINDS: [&str; 5] = ["shop", "missed", "phased", "idle", "hostile"];
 
 /// A run of the program itself, besides.
 const REAL_RUN: [&str; 10] = [

@@ -75,6 +75,18 @@ fn the_page_of_a_run_is_the_golden_one() {
 }
 
 #[test]
+fn control_characters_of_a_doctored_run_are_not_in_the_page() {
+    let mut info = fixture::run_info();
+    info.name = "sh\u{1b}]0;owned\u{7}op".to_owned();
+    info.origins = vec!["http://a\u{0}b".to_owned()];
+    let page = Run::with(info, &fixture::snapshots(10)).page();
+    let is_raw = |char: char| char.is_control() && !matches!(char, '\n' | '\t' | '\r');
+    let head = page.split("<script").next().unwrap();
+    assert!(!head.contains(is_raw), "{:?}", head.find(is_raw));
+    assert!(head.contains("<title>sh\u{fffd}]0;owned\u{fffd}op"));
+}
+
+#[test]
 fn hostile_names_are_shown_and_never_run() {
     let page = Run::of(&fixture::hostile_snapshots(10)).page();
     assert!(!page.contains("<img"), "no element comes from a name");
