@@ -172,6 +172,20 @@ proptest! {
     }
 }
 
+#[test]
+fn one_with_thousands_of_buckets_is_read_piece_by_piece() {
+    for count in [200_000, 20_000, 1_000] {
+        // Far apart from each other, so that hardly two are in one bucket.
+        let samples: Vec<u64> = (1..=count).map(|n| n * n * 90).collect();
+        let histogram = of(&samples);
+        let text = serde_json::to_string(&histogram).unwrap();
+        let stored: LatencyHistogram = serde_json::from_str(&text).unwrap();
+        assert_eq!(stored, histogram, "{count}");
+        let cut = serde_json::Value::from(&text[1..text.len() - 9]);
+        serde_json::from_value::<LatencyHistogram>(cut).expect_err("it is cut off");
+    }
+}
+
 fn deflate(plain: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::read::ZlibEncoder::new(plain, flate2::Compression::fast());
     let mut deflated = Vec::new();

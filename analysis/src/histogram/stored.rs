@@ -163,8 +163,9 @@ fn inflate(reader: &mut Reader, deflated: &[u8]) -> Result<(), String> {
     loop {
         let before = (inflate.total_in(), inflate.total_out());
         let rest = &deflated[before.0 as usize..];
+        // Not `Finish`: it is for those who know that there is room for all.
         let status = inflate
-            .decompress_vec(rest, plain, FlushDecompress::Finish)
+            .decompress_vec(rest, plain, FlushDecompress::None)
             .map_err(|error| format!("it cannot be inflated ({error})"))?;
         if status == Status::StreamEnd {
             return Ok(());
