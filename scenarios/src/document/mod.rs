@@ -354,12 +354,7 @@ fn read<'t>(
     let setup = actions::read_list(root.get("setup"), "[[setup]]", None, &mut gathered);
     let tasks = task::read_all(&root, &rhythm, &mut gathered);
     let teardown = actions::read_list(root.get("teardown"), "[[teardown]]", None, &mut gathered);
-    if gathered.names.has_too_many() {
-        root.get("task")?.problem(
-            "there are more than 65,536 variables",
-            "spread the tasks over several files",
-        );
-    }
+    tell_too_many_variables(&root, &gathered.names);
     let thresholds = read_thresholds(reader, &root, &gathered.endpoints);
     let (tasks, weights): (Vec<_>, Vec<_>) = tasks.into_iter().unzip();
     let Gathered {
@@ -403,6 +398,15 @@ fn read<'t>(
         fingerprint,
         secrets: Vec::new(),
     })
+}
+
+fn tell_too_many_variables(root: &Table<'_>, names: &Names) {
+    if let Some(node) = root.get("task").filter(|_| names.has_too_many()) {
+        node.problem(
+            "there are more than 65,536 variables",
+            "spread the tasks over several files",
+        );
+    }
 }
 
 /// Where plain paths go, as far as it is known: the built-in server has no port yet.
