@@ -10,9 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The run that is shown: steady, a spike, steady again.
-const RUN: &str = "run scenarios/examples/quickstart.toml --rate 150 --pattern spike --peak 600 --spike-at 8s --spike-for 6s \
-    --duration 22s --workers 1 --yes --allow-invalid --dashboard --output";
+/// How the run is shown; its scenario lies beside the script that takes the pictures.
+const FLAGS: &str = "--workers 1 --yes --allow-invalid --dashboard --output results";
 
 /// Columns and rows of the terminal.
 const TERMINAL: [&str; 2] = ["104", "44"];
@@ -88,14 +87,13 @@ impl Drop for Terminal {
 }
 
 fn record(root: &Path, place: &Path, made: &Path) -> Result<(), String> {
-    let results = made.join("results");
     let program = programs::target(root).join("release/loadforge");
-    // It stays when the run has ended, so that the end can be seen.
+    // From there, so that pictures show no path of this machine. It stays when the run has ended, so that the end can be seen.
     let command = format!(
-        "cd {} && {} {RUN} {}; sleep 600",
-        root.display(),
+        "cd {} && {} run {} {FLAGS}; sleep 600",
+        made.display(),
         program.display(),
-        results.display()
+        place.join("demo/shop.toml").display(),
     );
     let terminal = Terminal {
         socket: format!("loadforge-demo-{}", std::process::id()),
@@ -116,7 +114,7 @@ fn record(root: &Path, place: &Path, made: &Path) -> Result<(), String> {
     let url = address(&terminal)?;
     let status = Command::new("node")
         .args(["demo/record.mjs", &url, &terminal.socket])
-        .args([&results, made])
+        .args([&made.join("results"), made])
         .current_dir(place)
         .status();
     match status {
