@@ -14,7 +14,9 @@ mod seconds;
 #[cfg(test)]
 mod synthetic;
 
-pub use plan::{Difference, USERS_DO, UsersDo, plan_differences, setting_differences};
+pub use plan::{
+    Difference, USERS_DO, UsersDo, plan_differences, setting_differences, steering_difference,
+};
 pub use resample::{Blocks, RESAMPLES};
 pub use seconds::MeasuredSeconds;
 

@@ -27,7 +27,7 @@ mod window;
 pub use compare::{
     Answer, Blocks, CONFIDENCE, CompareSettings, Comparison, Difference, Doubt, ERROR_TOLERANCE,
     EndpointComparison, FEWEST_SECONDS, Figure, Measure, MeasuredSeconds, RESAMPLES, TOLERANCE,
-    USERS_DO, UsersDo, compare, plan_differences, setting_differences,
+    USERS_DO, UsersDo, compare, plan_differences, setting_differences, steering_difference,
 };
 pub use fold::{RunFacts, RunFold};
 pub use groups::{GroupRow, GroupSummary, GroupWindow, MAX_GROUPS};

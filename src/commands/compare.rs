@@ -9,7 +9,7 @@ use crate::{
 };
 use loadforge_analysis::{
     CompareSettings, MeasuredSeconds, USERS_DO, UsersDo, VerdictLevel, compare as compare_runs,
-    plan_differences, setting_differences,
+    plan_differences, setting_differences, steering_difference,
 };
 use loadforge_reporter::{
     CompareReport, ComparedPair, ComparedRun, REPORT_FILE, RUN_FILE, ResultsError, SUMMARY_FILE,
@@ -203,7 +203,11 @@ fn pairs(
     let mut pairs = Vec::new();
     let mut refused = Vec::new();
     for (index, other) in others.iter().enumerate() {
-        let plan = plan_differences(first.run.info(), other.run.info());
+        let mut plan = plan_differences(first.run.info(), other.run.info());
+        plan.extend(steering_difference(
+            first.run.summary(),
+            other.run.summary(),
+        ));
         if !plan.is_empty() && !force {
             let lines: Vec<String> = plan
                 .iter()

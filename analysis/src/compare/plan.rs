@@ -2,7 +2,7 @@
 //! Neighbours: `run_info.rs` has what is looked at. Invariants: what chance, time and the machine did is no part of the plan; what users do
 //! is known by its fingerprint, not by the name of a file, wherever both runs have one.
 
-use crate::{LoadModel, PartInfo, PhaseInfo, RunInfo};
+use crate::{EventKind, LoadModel, PartInfo, PhaseInfo, RunInfo, RunSummary};
 use serde::Serialize;
 
 /// Something that two runs do not have in common.
@@ -78,6 +78,27 @@ pub fn plan_differences(baseline: &RunInfo, candidate: &RunInfo) -> Vec<Differen
         _ => true,
     });
     found
+}
+
+/// Whether somebody steered one of two runs while it went on: then they were not asked for the same, whatever their plans say.
+pub fn steering_difference(baseline: &RunSummary, candidate: &RunSummary) -> Option<Difference> {
+    let orders = |run: &RunSummary| {
+        let events = run.events.iter();
+        events
+            .filter(|event| event.kind == EventKind::Steered)
+            .count()
+    };
+    let words = |orders| match orders {
+        0 => "none".to_owned(),
+        1 => "1 order".to_owned(),
+        many => format!("{many} orders"),
+    };
+    let (ours, theirs) = (orders(baseline), orders(candidate));
+    (ours + theirs > 0).then(|| Difference {
+        what: "steering by hand",
+        baseline: words(ours),
+        candidate: words(theirs),
+    })
 }
 
 /// What a fingerprint shows of itself.
@@ -196,7 +217,7 @@ fn or_none(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Machine, sample};
+    use crate::{Event, Machine, RunOutcome, sample};
     use loadforge_scenarios::PhaseRole;
 
     fn changed(change: impl FnOnce(&mut RunInfo)) -> (Vec<&'static str>, Vec<&'static str>) {
@@ -317,5 +338,24 @@ mod tests {
         ] {
             assert_eq!(without_place(source), rest);
         }
+    }
+
+    #[test]
+    fn a_run_that_was_steered_was_asked_for_something_else() {
+        let planned = sample::summary_of(&sample::three_seconds(), RunOutcome::Completed);
+        let mut steered = planned.clone();
+        assert_eq!(steering_difference(&planned, &steered), None);
+        steered.events.push(Event {
+            at_s: 3.0,
+            kind: EventKind::Steered,
+            text: "Anna set 50 users".to_owned(),
+        });
+        let found = steering_difference(&planned, &steered).unwrap();
+        assert_eq!(
+            (found.baseline.as_str(), found.candidate.as_str()),
+            ("none", "1 order")
+        );
+        // Two runs that were steered alike cannot be told from two that were not.
+        assert!(steering_difference(&steered, &steered).is_some());
     }
 }
