@@ -22,7 +22,7 @@ use crate::{
 };
 use generator::{GeneratorFold, WorkerFold};
 use loadforge_scenarios::{ErrorKind, Method, PhaseRole};
-use onset::{LoadLevel, OnsetFold, has_own_load};
+use onset::{LoadLevel, OnsetFold, has_own_load, is_pause};
 use peak::PeakFold;
 use phases::{MeasuredFold, PhaseFold};
 use std::collections::BTreeMap;
@@ -138,7 +138,9 @@ impl RunFold {
         }
         for event in &snapshot.events {
             self.generator.workers_lost += u32::from(event.kind == EventKind::WorkerLost);
-            if self.events.len() < MAX_EVENTS {
+            // What people ordered is told however much a worker has said before.
+            let is_order = event.kind == EventKind::Steered;
+            if self.events.len() < MAX_EVENTS + usize::from(is_order) * MAX_EVENTS {
                 self.events.push(event.clone());
             } else {
                 self.events_left_out += 1;
@@ -182,13 +184,17 @@ impl RunFold {
             self.peak.clear();
             self.onset.clear();
         }
+        if is_pause(snapshot) {
+            return;
+        }
         let own = LoadLevel::of(snapshot, self.is_open);
+        let has_own_load = has_own_load(snapshot) && own.size() > 0.0;
         let load = match self.last_load {
-            // What is answered while the run drains was asked for before.
-            Some(last) if !has_own_load(snapshot) => last,
+            // What is answered while the run drains, pauses or is asked for nothing was asked for before.
+            Some(last) if !has_own_load => last,
             _ => own,
         };
-        if has_own_load(snapshot) {
+        if has_own_load {
             self.last_load = Some(own);
         }
         self.peak.add(snapshot, load);

@@ -178,6 +178,13 @@ fn names_details_and_events_without_end_do_not_fill_the_memory() {
             text: "noise".to_owned(),
         };
         facts.events = vec![output; 40];
+        if round + 1 == rounds {
+            facts.events.push(Event {
+                at_s: 39.0,
+                kind: EventKind::Steered,
+                text: "Anna set 50 users".to_owned(),
+            });
+        }
         fold.add(&window.close(facts));
     }
     let summary = fold.finish(RunFacts {
@@ -199,9 +206,11 @@ fn names_details_and_events_without_end_do_not_fill_the_memory() {
         rounds * 40
     );
     assert_eq!(summary.errors[0].detail, crate::OTHER_DETAIL);
-    assert_eq!(summary.events.len(), MAX_EVENTS + 1);
+    // What a person ordered is told behind however much noise.
+    assert_eq!(summary.events.len(), MAX_EVENTS + 2);
+    assert_eq!(summary.events[MAX_EVENTS].text, "Anna set 50 users");
     assert_eq!(
-        summary.events[MAX_EVENTS].text,
+        summary.events[MAX_EVENTS + 1].text,
         "1100 more events are in snapshots.jsonl"
     );
 }

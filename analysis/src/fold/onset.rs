@@ -31,10 +31,17 @@ pub(super) struct LoadLevel {
 /// Length in seconds from which on a window has a load of its own: of a shorter one most requests were asked for before it.
 const OWN_LOAD_S: f64 = 0.5;
 
-/// Whether a window holds the answers of a load that was over before it began: a drain in which little was asked for.
+/// Whether a window holds the answers of a load that was over before it began: a drain or a pause in which little was asked for.
 pub(super) fn is_aftermath(snapshot: &Snapshot) -> bool {
     let requests = &snapshot.requests;
-    snapshot.phase == Phase::Draining && requests.offered < requests.done.div_ceil(2)
+    let is_over = snapshot.phase == Phase::Draining || snapshot.steering.paused;
+    is_over && requests.offered < requests.done.div_ceil(2)
+}
+
+/// Whether nothing was asked for in a window and nothing answered, since somebody had paused the run.
+pub(super) fn is_pause(snapshot: &Snapshot) -> bool {
+    let requests = &snapshot.requests;
+    snapshot.steering.paused && (requests.offered, requests.done) == (0, 0)
 }
 
 /// Whether a window was long enough, and loaded enough, for its load to be what its answers are about.

@@ -160,3 +160,41 @@ fn lag_at_the_highest_step_is_not_hidden_by_calm_ones() {
     let reason = &summary.verdict.reasons[0];
     assert!(reason.contains("in the phase \"25 users\""), "{reason}");
 }
+
+#[test]
+fn a_pause_is_no_time_at_the_highest_load() {
+    let paused = |at| {
+        let mut pause = second(at, "", (8, 0.0), 0, (5, 10));
+        pause.steering.paused = true;
+        pause
+    };
+    let seconds: Vec<Snapshot> = (1..=10)
+        .map(|at| second(at, "", (8, 0.0), 100, (5, 10)))
+        .chain((11..=20).map(paused))
+        .collect();
+    let peak = run(&seconds, LoadModel::Closed)
+        .peak
+        .expect("there was a load");
+    assert_eq!((peak.seconds, peak.done), (10.0, 1_000));
+}
+
+#[test]
+fn what_fails_in_a_pause_did_not_begin_at_no_load() {
+    let mut seconds: Vec<Snapshot> = (1..=10)
+        .map(|at| second(at, "", (8, 100.0), 100, (5, 10)))
+        .collect();
+    let mut pause = second(11, "", (8, 0.0), 400, (900, 10));
+    (
+        pause.requests.ok,
+        pause.requests.failed,
+        pause.requests.offered,
+    ) = (0, 400, 0);
+    pause.steering.paused = true;
+    seconds.push(pause.clone());
+    assert!(run(&seconds, LoadModel::Open).onset.is_none());
+    // Nor does it when the rate was set to nothing instead: they failed under the load before it.
+    pause.steering.paused = false;
+    *seconds.last_mut().expect("it was pushed") = pause;
+    let onset = run(&seconds, LoadModel::Open).onset.expect("errors began");
+    assert_eq!(onset.rate_per_s, 100.0);
+}
