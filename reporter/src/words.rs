@@ -79,21 +79,24 @@ pub(crate) fn cut_short(summary: &RunSummary, planned_s: f64) -> Option<String> 
     match summary.outcome {
         RunOutcome::Completed => None,
         RunOutcome::Interrupted => {
-            let whole = match given_up(summary) {
-                0 => "so what follows is whole.".to_owned(),
-                count => format!(
-                    "and {} not answered in that time: given up and counted as failed ({}).",
+            let whole = match (summary.requests.unknown, given_up(summary)) {
+                (0, 0) => "Requests under way were given time to finish, so what follows is whole."
+                    .to_owned(),
+                (0, count) => format!(
+                    "Requests under way were given time to finish, and {} not answered in that time: given up and counted as failed ({}).",
                     were(count, "request"),
                     ErrorKind::Interrupted.as_str()
+                ),
+                // A second signal, "end now" on the live page, a worker that was killed.
+                (unknown, _) => format!(
+                    "Not all requests under way were waited for: what became of {unknown} of them is unknown."
                 ),
             };
             let how = match stopped_by(summary) {
                 Some(threshold) => format!("stopped by the threshold {threshold}"),
                 None => "interrupted".to_owned(),
             };
-            Some(format!(
-                "The run was {how} after {after}{planned}. Requests under way were given time to finish, {whole}"
-            ))
+            Some(format!("The run was {how} after {after}{planned}. {whole}"))
         }
         RunOutcome::Aborted => Some(format!(
             "The run was cut off after {after}{planned}: it was killed or broke off. What follows covers every second written until then; requests under way at that moment are not in it."

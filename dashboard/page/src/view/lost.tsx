@@ -16,7 +16,7 @@ export function Lost({ store, onRetry }: { store: RunStore; onRetry: (() => void
   const state = useRun(store, (all) => all.state);
   const report = useRun(store, (all) => all.report);
   const resultsDir = useRun(store, (all) => all.resultsDir);
-  const cut = useRun(store, (all) => (all.link === "saved" ? cutShort(all.summary?.outcome, all.summary?.duration_s, all.info?.duration_s) : null));
+  const cut = useRun(store, (all) => (all.link === "saved" ? cutShort(all.summary?.outcome, all.summary?.requests.unknown ?? 0, all.summary?.duration_s, all.info?.duration_s) : null));
   const [gone, setGone] = useState(false);
   useEffect(() => {
     if (lostAtMs === null) return undefined;
@@ -68,9 +68,10 @@ export function Lost({ store, onRetry }: { store: RunStore; onRetry: (() => void
 }
 
 /** What a reader must know of a saved run that did not reach its end, in the report's words. */
-function cutShort(outcome: string | undefined, lasted_s: number | undefined, planned_s: number | undefined): string | null {
+function cutShort(outcome: string | undefined, unknown: number, lasted_s: number | undefined, planned_s: number | undefined): string | null {
   const after = `${span(lasted_s)}${planned_s !== undefined && planned_s > 0 ? ` of the ${span(planned_s)} planned` : ""}`;
-  if (outcome === "interrupted") return `The run was interrupted after ${after}. Requests under way were given time to finish.`;
+  const whole = unknown > 0 ? `Not all requests under way were waited for: what became of ${String(unknown)} of them is unknown.` : "Requests under way were given time to finish.";
+  if (outcome === "interrupted") return `The run was interrupted after ${after}. ${whole}`;
   if (outcome === "aborted") return `The run was cut off after ${after}: it was killed or broke off. Requests under way at that moment are not in it.`;
   return null;
 }

@@ -71,7 +71,7 @@ export function Pair({ ids, stores, version }: { ids: [string, string]; stores: 
         <TopBar back />
         <div className="title">
           <h1>Two runs side by side</h1>
-          <p className="meta">Whether a difference is more than chance: <code>loadforge compare {ids[0]} {ids[1]}</code></p>
+          <p className="meta">Whether a difference is more than chance: <code>loadforge compare {stores[0].get().resultsDir ?? ids[0]} {stores[1].get().resultsDir ?? ids[1]}</code></p>
         </div>
       </header>
       <main id="main">
